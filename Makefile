@@ -108,8 +108,12 @@ fuzz: .venv/.synced ## Send mutated events to each handler, and mutated items to
 simulate: .venv/.synced ## Simulate the whole stack, seed by seed, with faults and any order of deliveries (SEEDS=2000, FIRST=0, JOBS=<cores>); SEED=<seed> replays one in words
 	@$(BIN)/python -m tests.simulation $(if $(SEED),replay $(SEED),run --seeds $(or $(SEEDS),2000) --first $(or $(FIRST),0) $(if $(JOBS),--jobs $(JOBS)))
 
+.PHONY: simulate-fixes
+simulate-fixes: .venv/.synced ## Interrupt every fix at every call, let two workers apply it, and replay every event (EVERY=1 runs on after each crash)
+	@$(BIN)/python -m tests.simulation fixes $(if $(EVERY),--every)
+
 .PHONY: simulate-mutations
-simulate-mutations: .venv/.synced ## Check the simulation: it must find each of eight deliberate faults (SEEDS=2000)
+simulate-mutations: .venv/.synced ## Check the simulation: it must find each of nine deliberate faults (SEEDS=2000)
 	@$(BIN)/python -m tests.simulation.mutations $(if $(SEEDS),--seeds $(SEEDS))
 
 .PHONY: limits

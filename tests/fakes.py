@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.errors import ConflictError, WriteFailedError
 from permission_guard.findings.checkpoint import CheckRun, StoredFindings
 from permission_guard.findings.lifecycle import owner_of_fix
+from permission_guard.fixes.policy_lists import PolicyLists
+from permission_guard.fixes.stop import Breaker
 from permission_guard.iam import parse_policy
 from permission_guard.model.arns import finding_target
 from permission_guard.model.findings import Finding, Status, Transition
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from permission_guard.findings.checkpoint import Checkpoint
     from permission_guard.findings.lifecycle import Change
     from permission_guard.fixes.decisions import Decision
+    from permission_guard.fixes.stop import Switch
     from permission_guard.iam import Policy
     from permission_guard.model.state import DeniedCall
 
@@ -306,21 +309,63 @@ class InMemoryFindings:
 
 
 @dataclass
+class InMemoryStop:
+    """The switch and the breaker, as strict as the deployed table. `before_write` simulates another writer."""
+
+    switched: Switch | None = None
+    opened: Breaker = field(default_factory=Breaker)
+    requests: dict[str, Switch] = field(default_factory=dict)
+    before_write: Callable[[], None] = lambda: None
+    reads: int = 0
+
+    def switch(self) -> Switch | None:
+        self.reads += 1
+        return self.switched
+
+    def breaker(self) -> Breaker:
+        return self.opened
+
+    def request(self, nonce: str) -> Switch | None:
+        return self.requests.get(nonce)
+
+    def put_breaker(self, breaker: Breaker) -> None:
+        self.before_write()
+        if self.opened.number != breaker.number - 1:
+            raise ConflictError("BREAKER")
+        self.opened = breaker
+
+    def record(self, request: Switch, *, is_set: bool, replaced: str | None) -> None:
+        self.before_write()
+        held = self.switched.nonce if self.switched else ""
+        if request.nonce in self.requests or (is_set and replaced not in (None, held)):
+            raise ConflictError("FIXING")
+        self.requests[request.nonce] = request
+        if is_set:
+            self.switched = request
+
+
+@dataclass
 class InMemoryState:
     """What AWS would say: a snapshot that tests replace, and the managed policies that exist.
 
     As a writer it attaches policies to the snapshot's role; `visible_after` reads later they show. `error` is what
-    IAM answers instead.
+    IAM answers instead. `named` is the finding that the last write names in CloudTrail.
     """
 
     state: Snapshot
     managed: dict[str, Policy | Unread] = field(default_factory=lambda: {SQS_POLICY_ARN: a_policy(SQS_POLICY)})
     error: Exception | None = None
     stack: str | Unread | None = None
+    quota: int | Unread = 20
+    role_users: tuple[str, ...] | Unread = (FUNCTION_ARN,)
     owner: ManagedBy | Unread | None = None
     function_tags: Mapping[str, str] | Unread = field(default_factory=dict)
+    lists: PolicyLists = field(default_factory=PolicyLists)
+    tags_of: Mapping[str, Mapping[str, str] | Unread] = field(default_factory=dict)
     visible_after: int = 0
     attached: list[tuple[str, str]] = field(default_factory=list)
+    detached: list[tuple[str, str]] = field(default_factory=list)
+    named: str = ""
     reads: int = 0
     forgotten: int = 0
     not_before: float = 0.0
@@ -353,7 +398,16 @@ class InMemoryState:
         return self.function_tags
 
     def managed_policy(self, arn: str) -> Policy | Unread:
-        return self.managed[arn]
+        return self.managed.get(arn, Unread("iam:GetPolicy", "NoSuchEntity", f"{arn} does not exist", denied=False))
+
+    def policies_per_role(self) -> int | Unread:
+        return self.quota
+
+    def policy_lists(self) -> PolicyLists:
+        return self.lists
+
+    def resource_tags(self, arn: str, target: FunctionTarget) -> Mapping[str, str] | Unread | None:
+        return self.tags_of.get(arn)
 
     def role(self, arn: str) -> Role | Unread | None:
         shown = self.state if self.visible_after == 0 or not self.attached else self._hidden()
@@ -362,16 +416,32 @@ class InMemoryState:
     def stack_of(self, physical_id: str) -> str | Unread | None:
         return self.stack
 
+    def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
+        return self.role_users
+
+    def for_finding(self, finding_id: str) -> InMemoryState:
+        self.named = finding_id
+        return self
+
     def attach_role_policy(self, role_name: str, policy_arn: str) -> None:
         if self.error:
             raise self.error
-        role = self.state.roles[ROLE_ARN]
-        if not isinstance(role, Role) or role.name != role_name:
+        role = next((one for one in self.state.roles.values() if isinstance(one, Role) and one.name == role_name), None)
+        if role is None:
             raise WriteFailedError(f"iam:AttachRolePolicy failed with NoSuchEntity: {role_name}")
         document = self.managed[policy_arn]
         mended = replace(role, attached={**role.attached, policy_arn: document})
-        self.state = replace(self.state, roles={**self.state.roles, ROLE_ARN: mended})
+        self.state = replace(self.state, roles={**self.state.roles, role.arn: mended})
         self.attached.append((role_name, policy_arn))
+
+    def detach_role_policy(self, role_name: str, policy_arn: str) -> None:
+        if self.error:
+            raise self.error
+        role = self.state.roles[ROLE_ARN]
+        self.detached.append((role_name, policy_arn))
+        if isinstance(role, Role) and role.name == role_name:
+            left = {arn: text for arn, text in role.attached.items() if arn != policy_arn}
+            self.state = replace(self.state, roles={**self.state.roles, ROLE_ARN: replace(role, attached=left)})
 
     def _hidden(self) -> Snapshot:
         self.visible_after -= 1

@@ -7,7 +7,8 @@ from dataclasses import MISSING, fields
 from typing import Any, Final
 
 from permission_guard.config.canonical import canonical
-from permission_guard.config.document import ExceptionEntry, Exclusion, RuleConfig
+from permission_guard.config.document import ExceptionEntry, Exclusion, ManagedElsewhere, RuleConfig
+from permission_guard.config.fix_keys import MANAGED_NARROWING
 from permission_guard.config.forms import Choice, Flag, Integer, ListOf, MapOf, ObjectOf, Text
 from permission_guard.config.keys import EXCLUSION_NARROWING, GUARD, NARROWING
 from permission_guard.config.rule_names import ROLE_RULES, RULE_NAMES
@@ -19,10 +20,11 @@ _TOGETHER: Final[dict[Any, dict[str, Any]]] = {
         "anyOf": [{"required": [name]} for name in NARROWING],
     },
     Exclusion: {"anyOf": [{"required": [name]} for name in EXCLUSION_NARROWING]},
+    ManagedElsewhere: {"anyOf": [{"required": [name]} for name in MANAGED_NARROWING]},
 }
 """What the keys of an object require together, as far as a schema can say it."""
 
-_DEFINED: Final = (RuleConfig, ExceptionEntry, Exclusion)
+_DEFINED: Final = (RuleConfig, ExceptionEntry, Exclusion, ManagedElsewhere)
 """The objects that stand many times in a document."""
 
 

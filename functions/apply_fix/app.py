@@ -48,5 +48,8 @@ def _fix(event: BusEvent, config: GuardConfig) -> None:
             "undo": outcome.fix_record.undo if outcome.fix_record else None,
         },
     )
+    if outcome.stopped:
+        logger.warning("fixing is stopped", extra={"finding_id": outcome.finding_id, "reason": outcome.stopped})
+        metrics.add_metric(name="FixingStopped", unit=MetricUnit.Count, value=1)
     if outcome.result is not None:
         metrics.add_metric(name=f"Fixes{outcome.result.capitalize()}", unit=MetricUnit.Count, value=1)

@@ -22,6 +22,7 @@ from sandbox.server import (
     listings,
     organization,
     pin,
+    policies_by_aws,
     policy_keys,
     queue_policy,
     resource_names,
@@ -51,6 +52,7 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
         pin.RESOURCE_POLICY: lambda _: authorization.resource_policy_of,
         pin.ENFORCE: authorization.wrap_enforce,
         pin.RESOLVE_NAME: policy_keys.wrap_names,
+        pin.POLICIES_BY_AWS: policies_by_aws.wrap_seed,
         pin.LAMBDA_REQUEST: lambda inner: resource_policy.wrap_handle_request(
             function_answers.wrap_handle_request(inner)
         ),

@@ -59,6 +59,9 @@ from ministack.services.cloudwatch import (
 from ministack.services.cloudwatch import (
     _composite_alarms as composite_alarms,
 )
+from ministack.services.dynamodb import (
+    _tables as tables,
+)
 from ministack.services.eventbridge import (
     _event_bus_name_from_ref as bus_of_reference,
 )
@@ -88,6 +91,12 @@ from ministack.services.iam import (
 )
 from ministack.services.iam import (
     _access_keys as access_keys,
+)
+from ministack.services.iam import (
+    _aws_managed_policies as policies_by_aws,
+)
+from ministack.services.iam import (
+    _make_aws_managed_record as policy_by_aws,
 )
 from ministack.services.iam import (
     _policies as managed_policies,
@@ -180,6 +189,8 @@ __all__ = [
     "metric_alarms",
     "organizations",
     "permissions_boundary",
+    "policies_by_aws",
+    "policy_by_aws",
     "put_events",
     "put_rule",
     "put_targets",
@@ -195,5 +206,6 @@ __all__ = [
     "secrets",
     "sessions",
     "stacks",
+    "tables",
     "users",
 ]

@@ -91,6 +91,7 @@ STREAM_FAILURE = Hook(_LAMBDA, "_send_ddb_stream_failure_record", "esm func_rec 
 SQS_REQUEST = Hook(_SQS, "handle_request", _REQUEST)
 QUEUE_POLICY = Hook(_SQS, "_enforce_queue_policy", "q iam_action")
 SERVICE_SENDS = Hook(_SQS, "queue_policy_allows", "queue_arn service source_arn source_account")
+POLICIES_BY_AWS = Hook("ministack.services.iam", "_seed_aws_managed_policies", "")
 SSM_REQUEST = Hook("ministack.services.ssm", "handle_request", _REQUEST)
 LOGS_REQUEST = Hook("ministack.services.cloudwatch_logs", "handle_request", _REQUEST)
 IOT_REQUEST = Hook("ministack.services.iot", "handle_request", _REQUEST)
@@ -149,6 +150,7 @@ HOOKS: tuple[Hook, ...] = (
     SQS_REQUEST,
     QUEUE_POLICY,
     SERVICE_SENDS,
+    POLICIES_BY_AWS,
     SSM_REQUEST,
     LOGS_REQUEST,
     IOT_REQUEST,

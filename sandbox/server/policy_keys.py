@@ -6,6 +6,7 @@ concurrency requires `PutFunctionConcurrency`. botocore's model has the exact op
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +54,12 @@ def wrap_lambda_action(inner: Callable[[str, str], str | None]) -> Callable[[str
 
 
 def wrap_context(inner: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Add the condition keys of IAM and Lambda."""
+    """Add the condition keys of IAM, Lambda and DynamoDB. The gateway parses the calls of the first two."""
 
     def request_tag_context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         known = inner(service, iam_action, body, params)
+        if service == "dynamodb":
+            return {**known, **_leading_keys(body)}
         call = current_call.get()
         return known if call is None else {**known, **condition_keys(call)}
 
@@ -67,9 +70,23 @@ def condition_keys(call: Call) -> dict[str, Any]:
     """Return the service's own condition keys of a call."""
     if call.service == "iam":
         return _iam_keys(call.params)
-    if call.service == "lambda":
-        return _lambda_keys(call)
-    return {}
+    return _lambda_keys(call) if call.service == "lambda" else {}
+
+
+def _leading_keys(body: bytes) -> dict[str, Any]:
+    """Return the partition keys of a request for one item of a table; of others the key is not set.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    try:
+        params: Mapping[str, Any] = json.loads(body or b"{}")
+    except ValueError:  # DynamoDB answers that
+        return {}
+    item, table = params.get("Item") or params.get("Key"), inside.tables.get(params.get("TableName", ""))
+    if not item or not table:
+        return {}
+    value = item.get(table["pk_name"]) or {}
+    return {"dynamodb:LeadingKeys": [str(one) for one in value.values()]} if value else {}
 
 
 def _iam_keys(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,6 +93,8 @@ async def _try_policy_keys(gateway: Gateway) -> None:
     for arn, expected in ((_ALLOWED, HTTPStatus.OK), (_ALLOWED.replace("ReadOnly", "Admin"), HTTPStatus.FORBIDDEN)):
         reply = await _query(gateway, "iam", "AttachRolePolicy", session, RoleName="probe", PolicyArn=arn)
         _require(reply.status == expected, pin.CONTEXT, reply)
+    reply = await _iam(gateway, "GetPolicy", PolicyArn=_ALLOWED.replace("ReadOnly", "AmazonS3FilesClientReadOnly"))
+    _require(reply.status == HTTPStatus.OK, pin.POLICIES_BY_AWS, reply)
     reply = await _iam(gateway, "SetDefaultPolicyVersion", PolicyArn="probe", VersionId="v1")
     if "NoSuchEntity" not in reply.body:
         raise pin.PinError(f"The hook ministack.services.iam._IAM_HANDLERS has no effect: {reply.body}")
@@ -253,9 +255,8 @@ async def _try_app_config(gateway: Gateway) -> None:
 
 
 async def _try_admission(gateway: Gateway) -> None:
-    reply = await _lambda(
-        gateway, "PUT", "/2019-09-25/functions/probe/event-invoke-config", {"MaximumRetryAttempts": 1}
-    )
+    path = "/2019-09-25/functions/probe/event-invoke-config"
+    reply = await _lambda(gateway, "PUT", path, {"MaximumRetryAttempts": 1})
     _require(":$LATEST" in reply.body, pin.PUT_INVOKE_CONFIG, reply)
     mapping = {"FunctionName": "probe", "EventSourceArn": f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:probe"}
     reply = await _lambda(gateway, "POST", _MAPPINGS, mapping)
@@ -326,8 +327,7 @@ def _policy(*statements: dict[str, Any]) -> str:
 
 
 def _element(xml: str, name: str) -> str:
-    found = re.search(f"<{name}>([^<]*)</{name}>", xml)
-    return found[1] if found else ""
+    return next(iter(re.findall(f"<{name}>([^<]*)</{name}>", xml)), "")
 
 
 async def _iam(gateway: Gateway, action: str, **params: str) -> _Reply:

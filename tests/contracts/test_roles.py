@@ -164,3 +164,13 @@ def test_a_trust_policy_is_replaced(iam: Any, role: str) -> None:
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
 
     assert iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"] == document
+
+
+def test_the_summary_of_the_account_has_the_quota_of_policies_of_a_role(iam: Any) -> None:
+    """A fix attaches no more than that.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
+    """
+    summary = iam.get_account_summary()["SummaryMap"]
+
+    assert summary["AttachedPoliciesPerRoleQuota"] >= 10

@@ -67,6 +67,27 @@ class Bot:
         session = self.aws.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
         return lambda service, **options: self.aws.client(service, session, **options)
 
+    def deciding_person(self, name: str) -> dict[str, str]:
+        """Create a role that may read findings and decide; return the variables of a session of it, for commands.
+
+        The account's root in the sandbox has an access key as AWS has none, so `decide_fix` accepts no signature of it.
+        """
+        table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{self.outputs['FindingsTableName']}"
+        reads = {"Action": ["dynamodb:Query", "dynamodb:BatchGetItem"], "Resource": [table, f"{table}/index/by-status"]}
+        person = self.principal(
+            name,
+            {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": self.outputs["DecideFixFunctionArn"]},
+            {"Effect": "Allow", "Action": "cloudformation:DescribeStacks", "Resource": "*"},
+            {"Effect": "Allow", **reads},
+        )
+        keys = person("sts")._request_signer._credentials.get_frozen_credentials()
+        return {
+            **self.aws.exports(),
+            "AWS_ACCESS_KEY_ID": keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+            "AWS_SESSION_TOKEN": keys.token,
+        }
+
     def send(self, queue: str, *bodies: str) -> None:
         """Put messages into one of the stack's queues, by its logical id, as an operator."""
         sqs = self.session(OPERATORS)("sqs")

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -147,6 +148,73 @@ def test_whoever_may_map_their_own_queue_gets_no_policy_attached(
     assert outsider.returncode == 0, "lambda:* includes decide_fix: the threat model says so"
     bot.watcher.finding(arn, "PG201", lambda one: one["fix"]["result"] == "applied")
     assert bot.engineer.attached(f"{unique}-role") == sorted([LOGS_POLICY, SQS_POLICY])
+
+
+def test_whoever_may_configure_a_function_gets_no_policy_attached(
+    bot: Bot, attacker: Callable[..., Callable[..., Client]], unique: str
+) -> None:
+    """Not with a forged record of a call that removed the permission either: no check saw the role with it."""
+    mallory = attacker("lambda:*")
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    bot.wait_for_checks()
+    functions = mallory("lambda")
+    with bot.events_lost():
+        functions.update_function_configuration(FunctionName=unique, TracingConfig={"Mode": "Active"})
+    send_detachment(bot, functions, f"{unique}-role", "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess")
+    finding = bot.watcher.finding(arn, "PG206", lambda one: bool(one["fix"]))
+    assert finding["fix"]["result"] == "proposed"
+    never = "no check of the last day saw the role's own policies allow xray:PutTraceSegments"
+    assert never in finding["fix"]["summary"]
+    sweep(bot)
+    bot.wait_until_empty("FixQueue")
+    assert bot.engineer.attached(f"{unique}-role") == [LOGS_POLICY]
+    assert bot.watcher.finding(arn, "PG206")["transition"] == "Fix Proposed"
+
+
+def test_a_forged_removal_does_not_widen_a_role_that_had_less(
+    bot: Bot, attacker: Callable[..., Callable[..., Client]], unique: str
+) -> None:
+    """The role could read its own queue alone, by a policy that its owner detached. AWS's policy reads every queue."""
+    mallory = attacker("lambda:*")("lambda")
+    queue = bot.engineer.queue(unique)
+    own = bot.engineer.policy(unique, {"Effect": "Allow", "Action": "sqs:*", "Resource": queue})
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role", own))
+    bot.engineer.mapping(unique, queue)
+    bot.wait_for_checks()
+    with bot.events_lost():
+        bot.engineer.detach(f"{unique}-role", own)
+    send_detachment(bot, mallory, f"{unique}-role", SQS_POLICY)
+    finding = bot.watcher.finding(arn, "PG201", lambda one: bool(one["fix"]))
+    assert finding["fix"]["result"] == "proposed"
+    assert "the change would also allow" in finding["fix"]["summary"]
+    assert bot.engineer.attached(f"{unique}-role") == [LOGS_POLICY]
+
+
+def test_the_owner_of_a_resource_gets_no_policy_attached(bot: Bot, unique: str) -> None:
+    """They admit the role in the policy of their queue, let it be checked so, and take the statement back."""
+    queue, sqs = bot.engineer.queue(unique), bot.aws.client("sqs")
+    arn = bot.engineer.function(unique, role := bot.engineer.role(f"{unique}-role"))
+    bot.engineer.admit(unique, role)
+    bot.engineer.mapping(unique, queue)
+    bot.wait_for_checks()
+    assert bot.watcher.findings(arn) == []
+    sqs.set_queue_attributes(QueueUrl=sqs.get_queue_url(QueueName=unique)["QueueUrl"], Attributes={"Policy": ""})
+    sweep(bot)
+    finding = bot.watcher.finding(arn, "PG201", lambda one: bool(one["fix"]))
+    assert finding["fix"]["result"] == "proposed"
+    bot.wait_until_empty("FixQueue")
+    assert bot.engineer.attached(f"{unique}-role") == [LOGS_POLICY]
+
+
+def send_detachment(bot: Bot, functions: Client, role: str, policy: str) -> None:
+    """Hand a checker the forged record that a policy was detached just now, as whoever may invoke it can."""
+    record = json.loads((REPOSITORY / "events" / "cloudtrail" / "detach_role_policy.json").read_text())
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    record["detail"] |= {"eventTime": now, "eventID": str(uuid.uuid4())}
+    record["detail"]["requestParameters"] = {"roleName": role, "policyArn": policy}
+    payload = json.dumps({"Records": [{"messageId": "m", "body": json.dumps(record)}]})
+    reply = functions.invoke(FunctionName=bot.resource("CheckExecutionRoleFunction"), Payload=payload)
+    assert "FunctionError" not in reply
 
 
 def sweep(bot: Bot) -> None:

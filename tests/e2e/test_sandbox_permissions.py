@@ -38,6 +38,31 @@ def test_iam_policy_arn_allows_only_the_listed_policy_to_be_attached(
     assert [policy["PolicyArn"] for policy in attached] == [SQS_POLICY]
 
 
+def test_dynamodb_leading_keys_allows_only_the_listed_partition_keys(
+    sandbox: Sandbox, make_role: Callable[..., str], assume: Any, unique: str
+) -> None:
+    """DynamoDB leading keys allows only the listed partition keys."""
+    administrator = sandbox.client("dynamodb")
+    administrator.create_table(
+        TableName=unique,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "finding_id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "finding_id", "KeyType": "HASH"}],
+    )
+    condition = {
+        "Null": {"dynamodb:LeadingKeys": "false"},
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["BREAKER"]},
+    }
+    client = assume(make_role(f"{unique}-caller", allow("dynamodb:PutItem", **condition)), "dynamodb")
+
+    client.put_item(TableName=unique, Item={"finding_id": {"S": "BREAKER"}})
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.put_item(TableName=unique, Item={"finding_id": {"S": "FIXING"}})
+
+    assert administrator.scan(TableName=unique)["Items"] == [{"finding_id": {"S": "BREAKER"}}]
+    administrator.delete_table(TableName=unique)
+
+
 def test_a_deny_on_iam_policy_arn_applies(make_role: Callable[..., str], assume: Any, unique: str) -> None:
     """A deny on IAM policy ARN applies."""
     deny = {**allow("iam:AttachRolePolicy", ArnNotEquals={"iam:PolicyARN": SQS_POLICY}), "Effect": "Deny"}
@@ -70,15 +95,22 @@ def test_iam_permissions_boundary_is_that_of_the_request_or_of_the_role(
     assert sandbox.client("iam").list_role_tags(RoleName=unique)["Tags"] == [{"Key": "a", "Value": "b"}]
 
 
-def test_iam_resource_tag_protects_a_role(
-    make_role: Callable[..., str], sandbox: Sandbox, assume: Any, unique: str
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [
+        ({"StringEquals": {"iam:ResourceTag/permission-guard:fix": "never"}}, "never"),
+        ({"StringEqualsIgnoreCase": {"aws:ResourceTag/permission-guard:fix": "never"}}, "Never"),
+    ],
+)
+def test_a_resource_tag_protects_a_role(
+    make_role: Callable[..., str], sandbox: Sandbox, assume: Any, unique: str, *, condition: Any, value: str
 ) -> None:
-    """IAM resource tag protects a role."""
-    deny = allow("iam:AttachRolePolicy", StringEquals={"iam:ResourceTag/permission-guard:fix": "never"})
+    """The second one is how the stack protects roles from its own fixes."""
+    deny = allow("iam:AttachRolePolicy", **condition)
     client = assume(make_role(f"{unique}-caller", allow("iam:*"), {**deny, "Effect": "Deny"}), "iam")
     make_role(unique)
     client.attach_role_policy(RoleName=unique, PolicyArn=SQS_POLICY)
-    sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "permission-guard:fix", "Value": "never"}])
+    sandbox.client("iam").tag_role(RoleName=unique, Tags=[{"Key": "permission-guard:fix", "Value": value}])
 
     with pytest.raises(ClientError, match="explicit deny"):
         client.attach_role_policy(RoleName=unique, PolicyArn=SQS_POLICY)

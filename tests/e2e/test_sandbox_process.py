@@ -91,6 +91,10 @@ def test_another_version_of_ministack_is_rejected(tmp_path: Path) -> None:
         ("ministack.services.lambda_svc._create_esm = lambda: 0", "_create_esm takes (), not (data)."),
         ("sandbox.server.hooks.admission.wrap_create_mapping = lambda inner: inner", "_create_esm has no effect"),
         ("sandbox.server.hooks.policy_keys.wrap_context = lambda inner: inner", "request_tag_context has no effect"),
+        (
+            "sandbox.server.hooks.policies_by_aws.wrap_seed = lambda inner: inner",
+            "_seed_aws_managed_policies has no effect",
+        ),
         ("sandbox.server.hooks.listings.wrap_list_secrets = lambda inner: inner", "_list_secrets has no effect"),
         ("sandbox.server.hooks.organization.wrap_handle_request = lambda inner: inner", "handle_request has no effect"),
         ("sandbox.server.hooks.bus_policy.wrap_put_events = lambda inner: inner", "_put_events has no effect"),

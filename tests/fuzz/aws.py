@@ -236,6 +236,13 @@ class FakeAws:
         self.attached.add((_role_name(params), params["PolicyArn"]))
         return {}
 
+    def _detach(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        pair = (_role_name(params), params["PolicyArn"])
+        if pair not in self.attached:
+            raise RejectedError("NoSuchEntity", "the policy is not attached")
+        self.attached.discard(pair)
+        return {}
+
     # ── What receives ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _put_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,6 +287,8 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
     "cloudformation:DescribeStackResources": lambda _aws, _params: _rejected("ValidationError", "does not exist"),
     "events:PutEvents": FakeAws._put_events,
     "iam:AttachRolePolicy": FakeAws._attach,
+    "iam:DetachRolePolicy": FakeAws._detach,
+    "iam:GetAccountSummary": lambda _aws, _params: {"SummaryMap": {"AttachedPoliciesPerRoleQuota": 20}},
     "iam:GetPolicy": FakeAws._managed_policy,
     "iam:GetPolicyVersion": FakeAws._policy_version,
     "iam:GetRole": FakeAws._role,

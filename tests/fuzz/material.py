@@ -11,19 +11,20 @@ from permission_guard.aws.tables.decisions import DecisionTable
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import entry_of
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
+from permission_guard.config.document import GuardConfig
 from permission_guard.config.settings import FixMode
 from permission_guard.findings.checkpoint import Checkpoint
 from permission_guard.findings.lifecycle import Change
 from permission_guard.findings.role_permissions import RolePermissions
 from permission_guard.fixes.decisions import Decision, DecisionKind, DecisionRequest, decide
 from permission_guard.intake.check_requests import check_request_body
-from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.findings import Finding, FixRecord, FixResult, PlannedCall, Status, Transition, UndoRecord
 from permission_guard.model.role_permissions import LostPermission, Permission, RoleChange
 from permission_guard.model.state import DeniedCall, ManagedBy
 from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
 from permission_guard.model.verdicts import Remedy, finding_id
 from permission_guard.sweep.sweep import Step
-from tests.fakes import ACCOUNT, NOW, QUEUE_ARN, REGION, SQS_POLICY_ARN, a_finding
+from tests.fakes import ACCOUNT, NOW, QUEUE_ARN, REGION, SQS_POLICY_ARN, InMemoryStop, a_finding
 from tests.fuzz.aws import DECISIONS, FINDINGS, MAPPINGS, ORDERS, OTHERS, FakeAws, function_arn, role_arn
 from tests.paths import EVENTS
 
@@ -97,12 +98,30 @@ def proposed(name: str, number: int = 0) -> Finding:
         summary="attach AWSLambdaSQSQueueExecutionRole",
         at=NOW,
         attempts=0,
-        change={"action": "iam:AttachRolePolicy", "role_arn": role_arn(name), "policy_arn": SQS_POLICY_ARN},
+        change={"action": "iam:AttachRolePolicy", "role_arn": role_arn(name), "policy_arns": [SQS_POLICY_ARN]},
         before={"role_arn": role_arn(name), "attached_policies": []},
         undo="aws iam detach-role-policy",
         approve="permission-guard fixes approve",
+        calls=(
+            PlannedCall(
+                operation="iam:AttachRolePolicy",
+                parameters={"RoleName": role_arn(name).rpartition("/")[2], "PolicyArn": SQS_POLICY_ARN},
+            ),
+        ),
+        expected={"role_arn": role_arn(name), "attached_policies": [SQS_POLICY_ARN]},
+        rests_on={"event_source_arn": QUEUE_ARN, "missing": [f"sqs:ReceiveMessage on {QUEUE_ARN}"]},
+        unknowns=("Whether a service control policy denies a call that AWS has not denied yet.",),
+        planned_at=NOW,
     )
     return finding_of(name, number, transition=Transition.FIX_PROPOSED, fix=proposal, revision=2)
+
+
+def fixed(name: str, number: int = 0) -> Finding:
+    """Return a finding whose proposed fix is applied, with the same revision and plan."""
+    finding = proposed(name, number)
+    assert finding.fix is not None
+    fix = replace(finding.fix, result=FixResult.APPLIED, approve="", attempts=1, after=finding.fix.expected)
+    return replace(finding, transition=Transition.FIX_APPLIED, fix=fix)
 
 
 def _fixed(number: int, transition: Transition, result: FixResult, **more: Any) -> Finding:
@@ -119,6 +138,9 @@ def findings_of_orders() -> tuple[Finding, ...]:
     resolved = {"status": Status.RESOLVED, "resolution": "It passes.", "changed_by": CALLER}
     started = {"attempts": 1, "owner": "5d3c1a522b3f4d4e9c5b0a1b2c3d4e5f", "lease_until": NOW}
     after = {"role_arn": role_arn(ORDERS), "attached_policies": [SQS_POLICY_ARN]}
+    undo = UndoRecord(revision=3, by=CALLER, at=NOW, reason="Orders must not read it")
+    detach = PlannedCall(operation="iam:DetachRolePolicy", parameters={"PolicyArn": SQS_POLICY_ARN})
+    undone = replace(undo, calls=(detach,), before=after, after={}, ended_at=NOW, summary="Undone.")
     return (
         finding_of(ORDERS),
         finding_of(ORDERS, 1, transition=Transition.RESOLVED, revision=2, **resolved),
@@ -128,6 +150,8 @@ def findings_of_orders() -> tuple[Finding, ...]:
         _fixed(5, Transition.FIX_REJECTED, FixResult.REJECTED),
         _fixed(6, Transition.FIX_APPROVED, FixResult.APPLYING, **started),
         _fixed(7, Transition.FIX_APPLIED, FixResult.APPLIED, attempts=1, after=after),
+        _fixed(8, Transition.FIX_UNDO_REQUESTED, FixResult.APPLIED, attempts=1, after=after, undo_record=undo),
+        _fixed(9, Transition.FIX_UNDONE, FixResult.UNDONE, attempts=1, after=after, undo_record=undone),
     )
 
 
@@ -208,12 +232,12 @@ def cursor_items() -> tuple[Item, ...]:
 
 @cache
 def decision_items() -> tuple[Item, ...]:
-    """Return the items of an approval and of a rejection."""
+    """Return the items of an approval, of a rejection, and of a request to undo a fix."""
     aws = FakeAws()
     findings = FindingsTable(aws.client("dynamodb"), FINDINGS)
     decisions = DecisionTable(aws.client("dynamodb"), DECISIONS, findings)
     for number, kind in enumerate(DecisionKind):
-        finding = proposed(ORDERS, number)
+        finding = fixed(ORDERS, number) if kind is DecisionKind.UNDO else proposed(ORDERS, number)
         findings.put_finding(Change(finding, None))
         decide_on(finding, kind, findings, decisions, NOW)
     return tuple(aws.tables.items[DECISIONS].values())
@@ -222,7 +246,7 @@ def decision_items() -> tuple[Item, ...]:
 def decide_on(
     finding: Finding, kind: DecisionKind, findings: FindingsTable, decisions: DecisionTable, now: str
 ) -> Decision:
-    """Record a decision about a proposal, as the function that takes decisions does."""
+    """Record a decision about a fix, as the function that takes decisions does."""
     assert finding.fix is not None
     request = DecisionRequest(
         kind=kind,
@@ -232,7 +256,8 @@ def decide_on(
         plan_hash=finding.fix.plan_hash,
         nonce="5f0c1b7e9a3d48d2b6e4f1a2c3d4e5f6",
     )
-    return decide(request, caller=CALLER, mode=FixMode.APPROVE, findings=findings, decisions=decisions, now=now)
+    tables: Any = {"findings": findings, "decisions": decisions, "stop": InMemoryStop()}
+    return decide(request, caller=CALLER, mode=FixMode.APPROVE, config=GuardConfig(), now=now, **tables)
 
 
 _PERMISSIONS: Final = tuple(

@@ -24,7 +24,7 @@ from tests import sts
 from tests.fakes import ACCOUNT, REGION
 from tests.fuzz.aws import DECIDE_FIX_ARN, DECISIONS, FINDINGS, ORDERS, OTHERS, SESSION_TOKEN, FakeAws, Write
 from tests.fuzz.harness import Fuzz, FuzzError, run
-from tests.fuzz.material import DOCUMENTS, KEYS, items_of, proposed
+from tests.fuzz.material import DOCUMENTS, KEYS, fixed, items_of, proposed
 from tests.fuzz.mutations import Mutator
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 JSON = Any
 PROPOSALS: Final = tuple(proposed(ORDERS, number) for number in range(6))
 SIGNED: Final = ("kind", "finding_id", "function_arn", "revision", "plan_hash", "nonce")
-"""What of a request its signature covers."""
+"""What of a request its signature covers; and the reason of an undo, if there is one."""
 
 _PAGE: Final = "<html><body>Bad gateway</body></html>"
 _WITHOUT_ARN: Final = re.sub("<Arn>.*</Arn>", "", sts.ANSWER)
@@ -109,6 +109,8 @@ def signed(request: JSON) -> JSON:
     if not isinstance(request, dict):
         return request
     fields = {name: request.get(name) for name in SIGNED}
+    if request.get("kind") == "undo" and request.get("reason", "") != "":
+        fields["reason"] = request["reason"]
     text = json.dumps({**fields, "audience": DECIDE_FIX_ARN}, sort_keys=True)
     headers = {
         "Content-Type": caller.CONTENT_TYPE,
@@ -135,7 +137,11 @@ def changed(mutator: Mutator, document: JSON) -> JSON:
 def mutate(mutator: Mutator) -> Call:
     """Return a request about a proposal: as it should be, mutated then signed, signed then mutated, or of no date."""
     random = mutator.random
-    request = request_of(random.choice(PROPOSALS), random.choice(("approve", "reject")), random.getrandbits(128))
+    request = request_of(
+        random.choice(PROPOSALS), random.choice(("approve", "reject", "undo")), random.getrandbits(128)
+    )
+    if request["kind"] == "undo" and random.random() < 0.5:
+        request["reason"] = "Orders must not read it"
     share = random.random()
     if share < 0.2:
         event = signed(request)
@@ -171,6 +177,8 @@ def others_of(finding: Finding) -> tuple[Finding, ...]:
     assert finding.fix is not None
     return (
         *[finding] * 9,
+        *[replace(fixed(ORDERS), id=finding.id, subject=finding.subject)] * 5,
+        replace(fixed(ORDERS), id=finding.id, subject=finding.subject, status=Status.RESOLVED),
         replace(finding, status=Status.RESOLVED),
         replace(finding, transition=Transition.REOPENED),
         replace(finding, fix=replace(finding.fix, approve="")),
@@ -206,6 +214,8 @@ def is_proven(call: Call) -> bool:
     except UNREADABLE:
         return False
     is_signed = json.dumps([call.event.get(name) for name in SIGNED]) == json.dumps([fields[name] for name in SIGNED])
+    if call.event.get("kind") == "undo":
+        is_signed &= json.dumps(call.event.get("reason", "")) == json.dumps(fields.get("reason", ""))
     return (
         call.fault is None
         and is_signed
@@ -215,14 +225,17 @@ def is_proven(call: Call) -> bool:
 
 
 def waits(event: JSON) -> bool:
-    """Return whether a request is about exactly the proposal that waits for an approval, as the table has it."""
+    """Return whether a request is about exactly the proposal that waits, or the applied fix, as the table has it."""
     try:
         key = (f"FUNCTION#{event['function_arn']}", f"FINDING#{event['finding_id']}")
         document = json.loads(FUZZ.aws.tables.items[FINDINGS][key]["document"]["S"])
         fix = document["fix"]
-        plan = json.dumps({"fix": fix["name"], "change": fix["change"]}, sort_keys=True)
+        parts = ("change", "calls", "before", "expected", "rests_on") if fix.get("calls") else ("change",)
+        plan = json.dumps({"fix": fix["name"], **{part: fix[part] for part in parts}}, sort_keys=True)
         stored = (document["function_arn"], document["revision"], hashlib.sha256(plan.encode()).hexdigest())
         is_waiting = (document["status"], document["transition"]) == ("open", "Fix Proposed") and fix["approve"] != ""
+        if event["kind"] == "undo":
+            is_waiting = fix["result"] == "applied" and bool(fix.get("calls"))
         return is_waiting and stored == (event["function_arn"], event["revision"], event["plan_hash"])
     except UNREADABLE:
         return False

@@ -68,7 +68,11 @@ COUNTED = (*KEYS, "started", "written")
 PLAN = Plan(
     summary="attach AWSLambdaSQSQueueExecutionRole",
     change={},
+    calls=(),
     before={},
+    expected={},
+    rests_on={},
+    unknowns=(),
     undo="",
     missing=(Permission(role_arn(ORDERS), "sqs:ReceiveMessage", QUEUE_ARN),),
     grants=(Permission(role_arn(ORDERS), "sqs:ReceiveMessage", QUEUE_ARN),),
@@ -221,7 +225,7 @@ def next_checkpoint(check: CheckRun) -> Checkpoint:
     """Return the checkpoint that a check leaves which finds that the role has lost every permission."""
     before = check.checkpoint
     known = {*CHECKPOINT.permissions.allowed, *(lost.permission for lost in CHECKPOINT.permissions.lost)}
-    found = RequiredPermissions(required=frozenset(known), allowed=frozenset(), attached={})
+    found = RequiredPermissions(needed=frozenset(known), required=frozenset(known), allowed=frozenset(), attached={})
     changes = recent_changes(before.role_changes, (), NOW)
     return replace(
         before,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.aws.tables.maintenance import MaintenanceTable
 from permission_guard.findings.baseline import Baseline, BaselineStatus
 from permission_guard.maintenance.state import ExceptionMemory, MaintenanceState
-from permission_guard.model.findings import Status, SuppressedBy, Suppression, Transition
+from permission_guard.model.findings import Status, Transition
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from tests.fakes import NOW
 from tests.fuzz.aws import ALERT_QUEUE, FINDINGS, ORDERS, OTHERS, FakeAws, Write, function_arn
 from tests.fuzz.harness import Fuzz, run

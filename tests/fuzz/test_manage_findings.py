@@ -16,7 +16,8 @@ from botocore.credentials import Credentials
 
 from permission_guard.aws.readers import caller
 from permission_guard.errors import UNREADABLE, RetryableError
-from permission_guard.model.findings import Status, SuppressedBy, Suppression
+from permission_guard.model.findings import Status
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from tests import sts
 from tests.fakes import REGION
 from tests.fuzz.aws import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tests.in_memory.errors import RejectedError
 from tests.in_memory.service import Service
@@ -17,15 +17,42 @@ if TYPE_CHECKING:
     from tests.in_memory.service import Operations
 
 
+_MEMBERS: Final = (
+    "DeadLetterConfig",
+    "DurableConfig",
+    "FileSystemConfigs",
+    "Layers",
+    "LoggingConfig",
+    "TracingConfig",
+    "VpcConfig",
+)
+"""The members of a configuration that need something of the role."""
+_MEMBERS_OF_MAPPINGS: Final = ("Queues", "SourceAccessConfigurations")
+
+
+@dataclass(slots=True)
+class EventSourceMapping:
+    """An event source mapping. `configuration` has the members of its configuration as requests have them."""
+
+    source: str
+    configuration: dict[str, Any]
+    state: str = "Enabled"
+    reason: str = "USER_INITIATED"
+
+
 @dataclass(slots=True)
 class Function:
-    """A function: the ARN of its role, its statements by Sid, the sources of its mappings by UUID, its tags."""
+    """A function: the ARN of its role, its statements by Sid, its mappings by UUID, its tags.
+
+    `configuration` has the members of its configuration as requests have them.
+    """
 
     role: str
     tags: dict[str, str] = field(default_factory=dict)
     statements: dict[str, dict[str, Any]] = field(default_factory=dict)
-    mappings: dict[str, str] = field(default_factory=dict)
+    mappings: dict[str, EventSourceMapping] = field(default_factory=dict)
     modified_at: float = 0.0
+    configuration: dict[str, Any] = field(default_factory=dict)
 
 
 class Functions(Service):
@@ -46,7 +73,12 @@ class Functions(Service):
         name = params["FunctionName"]
         if name in self.functions:
             raise RejectedError("ResourceConflictException", f"Function already exist: {name}", status=409)
-        self.functions[name] = Function(params["Role"], dict(params.get("Tags", {})), modified_at=self._clock())
+        self.functions[name] = Function(
+            params["Role"],
+            dict(params.get("Tags", {})),
+            modified_at=self._clock(),
+            configuration=_members(params),
+        )
         return {**self._shown(name), "State": "Pending"}
 
     def _delete(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,7 +89,8 @@ class Functions(Service):
 
     def _configure(self, params: Mapping[str, Any]) -> dict[str, Any]:
         name, function = self._named(params["FunctionName"])
-        function.role, function.modified_at = params["Role"], self._clock()
+        function.role, function.modified_at = params.get("Role", function.role), self._clock()
+        function.configuration |= _members(params)
         return {**self._shown(name), "LastUpdateStatus": "InProgress"}
 
     def _permit(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,16 +121,23 @@ class Functions(Service):
         name, function = self._named(params["FunctionName"])
         self._mappings += 1
         number = str(uuid.uuid5(uuid.NAMESPACE_URL, f"event-source-mapping/{self._mappings}"))
-        function.mappings[number] = params["EventSourceArn"]
+        members = {name: params[name] for name in _MEMBERS_OF_MAPPINGS if name in params}
+        function.mappings[number] = EventSourceMapping(params["EventSourceArn"], members)
         return {**self._shown_mapping(name, number), "State": "Creating"}
 
     def _unmap(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        for name, function in self.functions.items():
-            if params["UUID"] in function.mappings:
-                shown = self._shown_mapping(name, params["UUID"])
-                del function.mappings[params["UUID"]]
-                return {**shown, "State": "Deleting"}
-        raise RejectedError("ResourceNotFoundException", "The resource you requested does not exist.", status=404)
+        name, number = self._mapped(params)
+        shown = self._shown_mapping(name, number)
+        del self.functions[name].mappings[number]
+        return {**shown, "State": "Deleting"}
+
+    def _switch(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Enable or disable a mapping. The reply has the state on the way there."""
+        assert params.keys() == {"UUID", "Enabled"}, f"unknown parameters: {params}"
+        name, number = self._mapped(params)
+        mapping, is_enabled = self.functions[name].mappings[number], params["Enabled"]
+        mapping.state, mapping.reason = "Enabled" if is_enabled else "Disabled", "USER_INITIATED"
+        return {**self._shown_mapping(name, number), "State": "Enabling" if is_enabled else "Disabling"}
 
     # ── What reads ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -122,6 +162,17 @@ class Functions(Service):
         shown = [self._shown_mapping(name, number) for name, function in every for number in function.mappings]
         return {"EventSourceMappings": shown}
 
+    def _get_mapping(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return self._shown_mapping(*self._mapped(params))
+
+    def _mapped(self, params: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the name of the function that has a mapping, and its UUID."""
+        number = params["UUID"]
+        for name, function in self.functions.items():
+            if number in function.mappings:
+                return name, number
+        raise RejectedError("ResourceNotFoundException", "The resource you requested does not exist.", status=404)
+
     def _tags(self, params: Mapping[str, Any]) -> dict[str, Any]:
         _, function = self._named(params["Resource"])
         return {"Tags": dict(function.tags)}
@@ -133,7 +184,11 @@ class Functions(Service):
         return name, self.functions[name]
 
     def _shown(self, name: str) -> dict[str, Any]:
+        configuration = dict(self.functions[name].configuration)
+        if "Layers" in configuration:
+            configuration["Layers"] = [{"Arn": arn} for arn in configuration["Layers"]]
         return {
+            **configuration,
             "FunctionName": name,
             "FunctionArn": self.arn(name),
             "Role": self.functions[name].role,
@@ -144,13 +199,15 @@ class Functions(Service):
         }
 
     def _shown_mapping(self, name: str, number: str) -> dict[str, Any]:
+        mapping = self.functions[name].mappings[number]
         return {
+            **mapping.configuration,
             "UUID": number,
             "EventSourceMappingArn": f"{self._prefix}event-source-mapping:{number}",
             "FunctionArn": self.arn(name),
-            "EventSourceArn": self.functions[name].mappings[number],
-            "State": "Enabled",
-            "StateTransitionReason": "USER_INITIATED",
+            "EventSourceArn": mapping.source,
+            "State": mapping.state,
+            "StateTransitionReason": mapping.reason,
         }
 
     operations: ClassVar[Operations] = {
@@ -159,14 +216,20 @@ class Functions(Service):
         "CreateFunction": _create,
         "DeleteEventSourceMapping": _unmap,
         "DeleteFunction": _delete,
+        "GetEventSourceMapping": _get_mapping,
         "GetFunctionConfiguration": _configuration,
         "GetPolicy": _policy,
         "ListEventSourceMappings": _list_mappings,
         "ListFunctions": _list,
         "ListTags": _tags,
         "RemovePermission": _forbid,
+        "UpdateEventSourceMapping": _switch,
         "UpdateFunctionConfiguration": _configure,
     }
+
+
+def _members(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: params[name] for name in _MEMBERS if name in params}
 
 
 def _principal(principal: str) -> Any:

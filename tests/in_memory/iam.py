@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     Document = dict[str, Any]
 
 
+POLICIES_PER_ROLE = 20
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+
 @dataclass(slots=True)
 class Role:
     """A role: who may assume it, the ARNs of its policies, and the documents of its inline policies."""
@@ -134,6 +138,9 @@ class Roles(Service):
         names = {name: params[name] for name in ("RoleName", "PolicyName")}
         return {**names, "PolicyDocument": _encoded(found)}
 
+    def _summary(self, _params: Mapping[str, Any]) -> dict[str, Any]:
+        return {"SummaryMap": {"AttachedPoliciesPerRoleQuota": POLICIES_PER_ROLE, "Roles": len(self.visible())}}
+
     def _get_policy(self, params: Mapping[str, Any]) -> dict[str, Any]:
         self._require_managed(params)
         return {"Policy": {"Arn": params["PolicyArn"], "DefaultVersionId": "v1"}}
@@ -161,6 +168,7 @@ class Roles(Service):
         "CreateRole": _create,
         "DeleteRolePolicy": _delete_inline,
         "DetachRolePolicy": _detach,
+        "GetAccountSummary": _summary,
         "GetPolicy": _get_policy,
         "GetPolicyVersion": _get_version,
         "GetRole": _get,

@@ -16,7 +16,8 @@ from permission_guard.bootstrap import deployment
 from permission_guard.cli.app import app
 from permission_guard.errors import RequestRefusedError
 from permission_guard.findings.lifecycle import suppressed
-from permission_guard.model.findings import Status, SuppressedBy, Suppression
+from permission_guard.model.findings import Status
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.verdicts import Severity, finding_id
 from tests import sts
 from tests.fakes import FUNCTION_ARN, NOW, OTHER, ROLE_ARN, TABLE_NAME, a_finding

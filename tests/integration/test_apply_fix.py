@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
+from permission_guard.aws import clients
 from permission_guard.aws.senders import signed_requests
+from permission_guard.bootstrap import configuration
+from permission_guard.config.document import Fixes, GuardConfig, RuleConfig
+from permission_guard.config.settings import FixMode
+from permission_guard.errors import ConfigurationUnavailableError
 from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
 from tests import sts
-from tests.fakes import FUNCTION_ARN, ROLE_ARN, SQS_POLICY_ARN, TARGET, a_finding, allow
+from tests.fakes import FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, SQS_POLICY_ARN, TARGET, a_finding, allow
 from tests.integration.conftest import DECISIONS, LOGS_POLICY_ARN, cloudtrail, detached, sqs_event
 
 if TYPE_CHECKING:
@@ -114,6 +120,88 @@ def test_attaching_is_the_only_write_to_iam(broken: Account) -> None:
     ]
 
 
+LOST = "Lambda does not have required permissions to access the queue (sqs:ReceiveMessage)."
+
+
+@pytest.fixture
+def disabled(broken: Account) -> Account:
+    """Return the account after AWS disabled the mapping. moto has one reason for every state."""
+    (mapping,) = broken.lambda_.list_event_source_mappings()["EventSourceMappings"]
+    broken.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+    def say_why(parsed: Any, **_more: Any) -> None:
+        for one in parsed.get("EventSourceMappings", [parsed]):
+            if one.get("State") == "Disabled":
+                one["StateTransitionReason"] = LOST
+
+    for operation in ("ListEventSourceMappings", "GetEventSourceMapping"):
+        clients.client("lambda").meta.events.register(f"after-call.lambda.{operation}", say_why)
+    simulate([])  # a check asks what the organization denies, where AWS has disabled a mapping
+    broken.config = replace(broken.config, fixes=Fixes(enable_mappings=True))
+    return broken
+
+
+def simulate(results: list[Any]) -> None:
+    """Have IAM's policy simulator answer. moto has none."""
+
+    def answer(**_more: Any) -> Any:
+        return SimpleNamespace(status_code=200), {"EvaluationResults": results}
+
+    clients.client("iam").meta.events.register("before-call.iam.SimulatePrincipalPolicy", answer)
+
+
+def test_a_mapping_that_aws_disabled_is_enabled_after_the_attachment(disabled: Account) -> None:
+    """Both writes name the finding. The finding resolves at the next check."""
+    named: list[str] = []
+
+    def keep(request: Any, **_more: Any) -> None:
+        agent = request.headers["User-Agent"]
+        agent = agent.decode() if isinstance(agent, bytes) else agent
+        named.append(agent.partition(" permission-guard-finding/")[2])
+
+    for service in ("iam", "lambda"):
+        clients.client(service).meta.events.register_first(f"before-send.{service}", keep)
+    run = disabled.run("apply_fix", sqs_event(event(disabled.finding)))
+    assert (run.failed, fix_of(disabled).result) == ([], FixResult.APPLIED)
+    assert [call for call in run.calls if call in ("iam:AttachRolePolicy", "lambda:UpdateEventSourceMapping")] == [
+        *("iam:AttachRolePolicy", "lambda:UpdateEventSourceMapping"),
+    ]
+    (mapping,) = disabled.lambda_.list_event_source_mappings()["EventSourceMappings"]
+    assert mapping["State"] == "Enabled"
+    assert (fix_of(disabled).before["mapping_state"], fix_of(disabled).after["mapping_state"]) == (
+        *("Disabled", "Enabled"),
+    )
+    assert "The check does not pass yet" not in fix_of(disabled).summary
+    assert [text.partition(" ")[0] for text in named if text] == [disabled.finding.id] * 2
+    disabled.run("check_execution_role", sqs_event(cloudtrail("attach_role_policy", roleName="orders-role")))
+    assert disabled.finding.status is Status.RESOLVED
+
+
+def test_without_the_key_the_mapping_stays_disabled(disabled: Account) -> None:
+    """Lambda is not written to at all, and the finding stays open."""
+    disabled.config = replace(disabled.config, fixes=Fixes())
+    run = disabled.run("apply_fix", sqs_event(event(disabled.finding)))
+    assert fix_of(disabled).result is FixResult.APPLIED
+    assert "lambda:UpdateEventSourceMapping" not in run.calls
+    disabled.run("check_execution_role", sqs_event(cloudtrail("attach_role_policy", roleName="orders-role")))
+    assert (disabled.finding.status, disabled.finding.title) == (
+        *(Status.OPEN, "AWS disabled the event source mapping of orders"),
+    )
+
+
+def test_the_simulators_answer_is_in_the_summary(broken: Account) -> None:
+    """Here the organization denies it. The fix is applied, and the finding stays open until the next check."""
+    result = {"EvalActionName": "sqs:ReceiveMessage", "EvalDecision": "implicitDeny", "EvalResourceName": QUEUE_ARN}
+    simulate([{**result, "OrganizationsDecisionDetail": {"AllowedByOrganizations": False}}])
+    broken.config = replace(broken.config, fixes=Fixes(simulate=True))
+    broken.run("apply_fix", sqs_event(event(broken.finding)))
+    assert fix_of(broken).result is FixResult.APPLIED
+    said = (
+        f"IAM's policy simulator denies sqs:ReceiveMessage on {QUEUE_ARN} (the organization's policies do not allow it)"
+    )
+    assert said in fix_of(broken).summary
+
+
 def test_the_undo_command_detaches_the_policy(broken: Account) -> None:
     """Split as a shell splits it, it has the role and the policy."""
     before = broken.attached()
@@ -210,6 +298,36 @@ def test_a_person_rejects_a_proposal(never_allowed: Account, server: sts.Sts, mo
     assert decide(account, command)["recorded"] is False
     account.run("apply_fix", sqs_event(event(account.finding)))
     assert SQS_POLICY_ARN not in account.attached()
+
+
+def test_a_rule_that_is_only_planned_takes_no_approval(never_allowed: Account, server: sts.Sts) -> None:
+    """A document that was deployed after the proposal counts, for who decides and for the fix."""
+    account = never_allowed
+    account.run("apply_fix", sqs_event(event(account.finding)))
+    proposed = account.finding
+    account.config = GuardConfig(rules={"PG201": RuleConfig(fix=FixMode.PLAN)})
+    answer = decide(account, fix_of(account).approve)
+    assert answer == {"recorded": False, "reason": "rules.PG201.fix is plan: no fix of PG201 is applied"}
+    assert account.finding == proposed
+
+
+def test_without_a_configuration_no_decision_is_recorded(
+    never_allowed: Account, server: sts.Sts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether the rule takes approvals. The caller is told what to do."""
+    account = never_allowed
+    account.run("apply_fix", sqs_event(event(account.finding)))
+    proposed = account.finding
+
+    def read() -> None:
+        raise ConfigurationUnavailableError("AppConfig could not be read: denied")
+
+    monkeypatch.setattr(configuration, "_deployed", lambda _settings: SimpleNamespace(read=read))
+    assert decide(account, fix_of(account).approve) == {
+        "recorded": False,
+        "reason": "the stack's configuration cannot be read: run the command again in a minute",
+    }
+    assert account.finding == proposed
 
 
 def test_without_a_proof_of_who_decided_nothing_is_recorded(never_allowed: Account, server: sts.Sts) -> None:

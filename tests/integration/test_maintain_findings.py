@@ -17,7 +17,8 @@ from permission_guard.findings.lifecycle import Change
 from permission_guard.maintenance import maintainer
 from permission_guard.maintenance.state import ExceptionMemory, MaintenanceState
 from permission_guard.model.digests import DigestKind, digest_id
-from permission_guard.model.findings import Status, SuppressedBy, Suppression, Transition
+from permission_guard.model.findings import Status, Transition
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from tests.fakes import FUNCTION_ARN, NOW, OTHER, ROLE_ARN, TABLE_NAME, TARGET, a_finding
 from tests.integration.conftest import EVENTS, sqs_event
 

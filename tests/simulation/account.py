@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore import xform_name
 
-from tests.fakes import ACCOUNT, LOGS, REGION, SQS_POLICY, SQS_POLICY_ARN, TRUST_LAMBDA, allow
+from tests.fakes import ACCOUNT, REGION, TRUST_LAMBDA, allow
 from tests.in_memory.functions import Functions
 from tests.in_memory.iam import Roles
 from tests.in_memory.times import timestamp
 from tests.paths import EVENTS
+from tests.simulation.problems import EXECUTION_POLICIES, LOGS_POLICY_ARN, QUEUE_ARN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,16 +28,12 @@ if TYPE_CHECKING:
 
     Event = dict[str, Any]
 
-QUEUE_ARN: Final = f"arn:aws:sqs:{REGION}:{ACCOUNT}:incoming"
 PARTNER: Final = "111122223333"
-LOGS_POLICY_ARN: Final = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+WRITES: Final = frozenset({"AttachRolePolicy", "DetachRolePolicy", "UpdateEventSourceMapping"})
+"""The operations with which the stack changes something."""
+LOST: Final = "The function execution role does not have permissions to call ReceiveMessage on SQS."
+"""Why a mapping was disabled, in Lambda's words."""
 ADMINISTRATOR_ARN: Final = "arn:aws:iam::aws:policy/AdministratorAccess"
-MANAGED: Final = {
-    SQS_POLICY_ARN: SQS_POLICY,
-    LOGS_POLICY_ARN: allow(*LOGS),
-    ADMINISTRATOR_ARN: allow("*"),
-}
-"""The managed policies of AWS that exist."""
 
 
 class Account:
@@ -49,8 +46,11 @@ class Account:
     def __init__(self, now: Callable[[], float], lag: Callable[[], float], happened: Callable[[Event], None]) -> None:
         self._now, self._happened = now, happened
         self._functions = Functions(now, ACCOUNT, REGION)
-        self._roles = Roles(now, ACCOUNT, MANAGED, lag)
-        self.attached_by_us: list[tuple[str, str]] = []
+        self.managed: dict[str, Event] = {**EXECUTION_POLICIES, ADMINISTRATOR_ARN: allow("*")}
+        """The documents of the managed policies that exist, by their ARNs."""
+        self._roles = Roles(now, ACCOUNT, self.managed, lag)
+        self.written_by_us: list[tuple[str, Mapping[str, Any]]] = []
+        """The calls with which the stack changed something, and their parameters."""
         self._events = 0
 
     @property
@@ -96,9 +96,29 @@ class Account:
         if sid in self.functions[name].statements:
             self._lambda("RemovePermission", FunctionName=name, StatementId=sid)
 
+    def configure(self, name: str, configuration: Mapping[str, Any]) -> None:
+        """Change some members of a function's configuration."""
+        self._lambda("UpdateFunctionConfiguration", FunctionName=name, **configuration)
+
     def map_queue(self, name: str) -> None:
         """Let a function poll the queue."""
-        self._lambda("CreateEventSourceMapping", FunctionName=name, EventSourceArn=QUEUE_ARN)
+        self.map_source(name, QUEUE_ARN)
+
+    def map_source(self, name: str, source: str, **members: Any) -> None:
+        """Let a function poll an event source."""
+        self._lambda("CreateEventSourceMapping", FunctionName=name, EventSourceArn=source, **members)
+
+    def stop_polling(self, role: str) -> None:
+        """Do what AWS does when a role may not read a source any more: disable the mappings of its functions."""
+        for name, function in self.functions.items():
+            enabled = [one for one in function.mappings.values() if one.state == "Enabled"]
+            if function.role != role_arn(role) or not enabled:
+                continue
+            for mapping in enabled:
+                mapping.state, mapping.reason = "Disabled", LOST
+            event: Event = json.loads(_sample("lambda_esm_disabled"))
+            event["detail"]["resources"][0]["ARN"] = function_arn(name)
+            self._pass_on(event)
 
     def unmap(self, name: str) -> None:
         """Delete the mappings of a function."""
@@ -134,10 +154,12 @@ class Account:
 
     def answer(self, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
         """Answer a call about functions or roles, None for any other. RejectedError for an error."""
-        if (service, operation) == ("iam", "AttachRolePolicy"):
-            self._roles.require_visible(params["RoleName"])
-            self.attached_by_us.append((params["RoleName"], params["PolicyArn"]))
-            return self._iam(operation, **params)
+        if operation in WRITES:
+            if service == "iam":
+                self._roles.require_visible(params["RoleName"])
+            reply = (self._iam if service == "iam" else self._lambda)(operation, **params)
+            self.written_by_us.append((operation, params))
+            return reply
         for name, part in (("iam", self._roles), ("lambda", self._functions)):
             if service == name and operation in part.operations:
                 return part.answer(operation, params)
@@ -149,8 +171,10 @@ class Account:
 
     # ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _lambda(self, operation: str, **params: Any) -> None:
-        self._record(operation, params, self._functions.answer(operation, params))
+    def _lambda(self, operation: str, **params: Any) -> dict[str, Any]:
+        reply = self._functions.answer(operation, params)
+        self._record(operation, params, reply)
+        return reply
 
     def _iam(self, operation: str, **params: Any) -> dict[str, Any]:
         reply = self._roles.answer(operation, params)
@@ -159,14 +183,19 @@ class Account:
 
     def _record(self, operation: str, params: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
         """Pass on CloudTrail's event of a change: a sample with the parameters and the reply."""
-        self._events += 1
         event: Event = json.loads(_sample(xform_name(operation)))
-        detail, at = event["detail"], timestamp(self._now())
-        event["id"], event["time"], detail["eventTime"] = f"event-{self._events}", at, at
-        detail["eventID"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"event-{self._events}"))
+        detail = event["detail"]
         detail["requestParameters"] |= _as_recorded(params)
         if detail["responseElements"] is not None:
             detail["responseElements"] |= _as_recorded(reply)
+        self._pass_on(event)
+
+    def _pass_on(self, event: Event) -> None:
+        """Pass on an event that happens now."""
+        self._events += 1
+        detail, at = event["detail"], timestamp(self._now())
+        event["id"], event["time"], detail["eventTime"] = f"event-{self._events}", at, at
+        detail["eventID"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"event-{self._events}"))
         self._happened(event)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.fakes import REGION
 from tests.in_memory.errors import RejectedError
+from tests.owned_policies import TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +49,7 @@ class Call:
 def answer_of_others(call: Call, document: str) -> dict[str, Any]:
     """Answer a call of a service that has nothing, but for the configuration `document`."""
     if known := _ANSWERS.get(str(call)):
-        return known(document)
+        return known(call, document)
     if call.operation.startswith(("List", "Describe")):
         return _NoItems()
     raise RejectedError("ResourceNotFoundException", f"{call} finds nothing", status=404)
@@ -60,18 +62,42 @@ class _NoItems(dict[str, Any]):
         return []
 
 
-def _configuration(document: str) -> dict[str, Any]:
+def _configuration(_call: Call, document: str) -> dict[str, Any]:
     return {"Configuration": BytesIO(document.encode()), "NextPollConfigurationToken": "t"}
 
 
-def _no_stack(_document: str) -> dict[str, Any]:
+def _no_stack(_call: Call, _document: str) -> dict[str, Any]:
     raise RejectedError("ValidationError", "Stack for the resource does not exist")
 
 
-_ANSWERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
+def _no_policy(_call: Call, _document: str) -> dict[str, Any]:
+    raise RejectedError("PolicyNotFoundException", "The resource has no policy.")
+
+
+def _tagged(call: Call, _document: str) -> dict[str, Any]:
+    """Return that every resource has the tag of those that the stack's own policies are for."""
+    key, _, value = TAG.partition("=")
+    tags = [{"Key": key, "Value": value}]
+    return {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": tags} for arn in call.params["ResourceARNList"]]}
+
+
+_NOTHING_ALLOWED: Final = {"Version": "2012-10-17", "Statement": []}
+
+_ANSWERS: Final[dict[str, Callable[[Call, str], dict[str, Any]]]] = {
     "appconfigdata:GetLatestConfiguration": _configuration,
-    "appconfigdata:StartConfigurationSession": lambda _document: {"InitialConfigurationToken": "t"},
+    "appconfigdata:StartConfigurationSession": lambda _call, _document: {"InitialConfigurationToken": "t"},
     "cloudformation:DescribeStackResources": _no_stack,
-    "ec2:DescribeRegions": lambda _document: {"Regions": [{"RegionName": REGION}]},
-    "s3:HeadBucket": lambda _document: {},
+    "dynamodb:DescribeTable": lambda _call, _document: {"Table": {"TableStatus": "ACTIVE"}},
+    "dynamodb:GetResourcePolicy": _no_policy,
+    "ec2:DescribeRegions": lambda _call, _document: {"Regions": [{"RegionName": REGION}]},
+    "efs:DescribeAccessPoints": lambda _call, _document: {"AccessPoints": [{"FileSystemId": "fs-0a1b2c3d"}]},
+    "efs:DescribeFileSystemPolicy": lambda _call, _document: {"Policy": json.dumps(_NOTHING_ALLOWED)},
+    "kinesis:DescribeStreamSummary": lambda _call, _document: {"StreamDescriptionSummary": {"EncryptionType": "NONE"}},
+    "kinesis:GetResourcePolicy": lambda _call, _document: {"Policy": "{}"},
+    "mq:DescribeBroker": lambda _call, _document: {"PubliclyAccessible": True},
+    "resourcegroupstaggingapi:GetResources": _tagged,
+    "s3:HeadBucket": lambda _call, _document: {},
+    "secretsmanager:DescribeSecret": lambda _call, _document: {},
+    "secretsmanager:GetResourcePolicy": lambda _call, _document: {},
+    "sns:GetTopicAttributes": lambda _call, _document: {"Attributes": {}},
 }

@@ -11,7 +11,16 @@ import typer
 from rich.console import Console
 
 from tests.simulation.pool import CORES, run_seeds, shrink_here, stop, workers
-from tests.simulation.report import Run, print_failure, print_replay, print_shrunk, print_summary, progress, summary
+from tests.simulation.report import (
+    Run,
+    print_failure,
+    print_interrupted,
+    print_replay,
+    print_shrunk,
+    print_summary,
+    progress,
+    summary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +67,7 @@ def run(
     console = Console(stderr=output is Format.JSON)
     chosen = list(dict.fromkeys([*range(first, first + seeds), *(seeds_of(file) if file else ())]))
     done = Run(len(chosen), jobs)
-    with workers(jobs) as executor:
+    with workers(jobs, len(chosen)) as executor:
         try:
             _run(executor, chosen, done, console)
             _shrink(executor, done, console)
@@ -88,6 +97,26 @@ def replay(
     )
     print_replay(console, outcome, shrunk)
     raise typer.Exit(FAILED if outcome.broken else 0)
+
+
+@app.command()
+def fixes(
+    every: Annotated[bool, typer.Option("--every", help="Also after crashes that leave the same state.")] = False,
+) -> None:
+    """Interrupt each fix at every call: by a crash, by another worker; then replay every event.
+
+    Exit code 1 if a story fails; it is printed line by line. Nothing is left to chance, so there are no seeds.
+    """
+    from tests.simulation.interruptions import interruptions  # noqa: PLC0415 - it replaces the clock of the process
+
+    console = Console()
+    failed = False
+    for one in interruptions(every=every):
+        console.print(one.words, highlight=False, markup=False, soft_wrap=True)
+        for path, ending in one.failures:
+            failed = True
+            print_interrupted(console, path, ending)
+    raise typer.Exit(FAILED if failed else 0)
 
 
 def seeds_of(path: Path) -> list[int]:

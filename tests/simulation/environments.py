@@ -17,10 +17,12 @@ from greenlet import greenlet
 from permission_guard import bootstrap
 from permission_guard.aws import clients
 from tests.paths import REPOSITORY
+from tests.simulation.stopping import StopRead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.simulation.calls import Call
     from tests.simulation.world import World
 
 _MODULES: Final = [
@@ -43,6 +45,8 @@ class Environment:
     def __init__(self, function: str) -> None:
         self.function = function
         self.is_busy = False
+        self.document = ""
+        """The configuration that it was served last, empty if it was served none."""
         self._kept: dict[tuple[str, str], Any] = {}
 
     def kept(self, module: str, name: str, make: Callable[[], Any]) -> Any:
@@ -71,6 +75,9 @@ class Invocation:
         """Whether it has sent something that it has not recorded yet."""
         self.attempt = ""
         """The attempt of a fix that it applies (`<finding>#<number>`), empty for none."""
+        self.waiting: Call | None = None
+        """The call that it makes next, None before the first one."""
+        self.stop_read = StopRead()
         self.account_before = world.account.version()
         self.deadline = world.now + timeout
         self.wakes_at = world.now

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from permission_guard.config.document import RuleConfig
 from permission_guard.delivery.alerts.base import ALERTED
-from permission_guard.model.findings import FixResult, Status, SuppressedBy, Transition
-from tests.fakes import SQS_POLICY_ARN
+from permission_guard.model.findings import FixResult, Status, Transition
+from permission_guard.model.suppressions import SuppressedBy
+from tests.simulation.decisions import findings_in
 from tests.simulation.evaluation import clean_evaluation, config_of
-from tests.simulation.story import findings_in
+from tests.simulation.problems import EXECUTION_POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,12 +71,13 @@ def suppressions_are_those_of_the_configuration(world: World, findings: list[Fin
 def nothing_is_stuck(world: World, findings: list[Finding]) -> Iterator[str]:
     """No finding is in an intermediate state, and no message waits anywhere."""
     for finding in findings:
-        if finding.fix is not None and finding.fix.result is FixResult.APPLYING:
-            yield f"the fix of {_name(finding)} is {finding.fix.result}"
+        fix = finding.fix
+        if fix is not None and (fix.result is FixResult.APPLYING or fix.is_undo_requested):
+            yield f"the fix of {_name(finding)} is {fix.result}{', and to be undone' if fix.is_undo_requested else ''}"
     for queue in world.queues.queues.values():
         if queue.messages:
             yield f"{len(queue.messages)} messages are in {queue.name}"
-    for shard in world.shards:
+    for shard in world.transport.shards:
         if shard.position < len(shard.records):
             yield f"{len(shard.records) - shard.position} records of the stream are not published"
 
@@ -119,39 +122,68 @@ def each_ticket_is_in_its_finding_s_state(world: World, findings: list[Finding])
 
 
 def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[str]:
-    """Each policy that was attached had a recorded plan, of the right mode, with a decision where one is needed."""
-    mode = world.stack.environments["apply_fix"].get("FIX_MODE", "off")
-    if world.account.attached_by_us and mode not in ("approve", "auto"):
-        yield f"the mode is {mode}, and {len(world.account.attached_by_us)} policies were attached"
-    for one in world.seen.attachments:
-        if one.policy != SQS_POLICY_ARN:
-            yield f"{one.policy} was attached to {one.role}"
+    """Each change had a recorded plan, of the right mode, with a decision where one is needed, as an undo does."""
+    ceiling = world.stack.environments["apply_fix"].get("FIX_MODE", "off")
+    if len(world.account.written_by_us) != len(world.seen.writes):
+        yield f"{len(world.account.written_by_us)} changes were made, {len(world.seen.writes)} by fixes"
+    for one in world.seen.writes:
+        mode = ceiling if one.is_undo else min(ceiling, _mode_set(one.document, one.rule_id), key=_MODES.index)
+        if mode not in ("approve", "auto"):
+            yield f"the mode of {one.rule_id} is {mode}, and {one}"
+        if one.policy and one.policy not in EXECUTION_POLICIES:
+            yield f"{one}"
+        if not one.policy and not one.is_undo and not _fixes_set(one.document).get("enable_mappings"):
+            yield f"{one}, and the configuration does not allow that"
         if one.plan is None:
-            yield f"{one.policy} was attached to {one.role} without a recorded plan"
-        elif mode == "approve" and not one.plan.decided_by:
-            yield f"{one.policy} was attached to {one.role} without a decision"
+            yield f"{one} without a recorded plan"
+        elif one.is_undo and not one.is_requested:
+            yield f"{one}, and nobody requested that"
+        elif not one.is_undo and (mode == "approve" or "functions" in one.plan.rests_on) and not one.plan.decided_by:
+            yield f"{one} without a decision"
     for finding in findings:
         if finding.fix and finding.fix.attempts > MOST_FIXES:
             yield f"{_name(finding)} was fixed {finding.fix.attempts} times"
 
 
+def _mode_set(document: str, rule_id: str) -> str:
+    """Return the mode of fixes that a configuration sets for a rule."""
+    rules = json.loads(document).get("rules", {}) if document else {}
+    mode: str = rules.get(rule_id, {}).get("fix") or _fixes_set(document).get("mode", "auto")
+    return mode
+
+
+def _fixes_set(document: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(document).get("fixes", {}) if document else {}
+    return found
+
+
+_MODES = ("off", "plan", "approve", "auto")
+
+
+def nothing_is_written_while_fixing_is_stopped(world: World, _findings: list[Finding]) -> Iterator[str]:
+    """Immediately before each change, the invocation has read that fixing is not stopped."""
+    for one in world.seen.writes:
+        if not one.may_fix:
+            yield f"{one}, and fixing was stopped, or that was not read"
+
+
 def no_fix_is_applied_twice(world: World, _findings: list[Finding]) -> Iterator[str]:
-    """Each attempt of a fix is applied by one invocation, and those of one finding are not applied at the same time."""
-    for one in world.seen.attachments:
+    """Each attempt of a fix is applied, or undone, by one invocation, and those of one finding not at the same time."""
+    for one in world.seen.writes:
         for other in one.others:
-            yield f"{one.policy} was attached to {one.role} ({one.attempt[:8]}), and also by {other}"
+            yield f"{one} ({one.attempt[:8]}), and also by {other}"
 
 
 def no_more_fixes_than_allowed(world: World, _findings: list[Finding]) -> Iterator[str]:
-    """No more fixes are applied in an hour than the setting allows."""
+    """No more fixes are applied or undone in an hour than the setting allows."""
     allowed = int(world.stack.environments["apply_fix"]["MAX_FIXES_AN_HOUR"])
     attempts: dict[float, set[str]] = defaultdict(set)
-    for one in world.seen.attachments:
+    for one in (*world.seen.attachments, *world.seen.detachments):
         if one.at % HOUR > A_FIX_TAKES:
             attempts[one.at // HOUR].add(one.attempt)
     for found in attempts.values():
         if len(found) > allowed:
-            yield f"{len(found)} fixes were applied in an hour, and {allowed} are allowed"
+            yield f"{len(found)} fixes were applied or undone in an hour, and {allowed} are allowed"
 
 
 def each_transition_is_published_in_order(world: World, findings: list[Finding]) -> Iterator[str]:
@@ -197,6 +229,7 @@ _INVARIANTS: tuple[Callable[[World, list[Finding]], Iterator[str]], ...] = (
     each_channel_has_the_last_alert,
     each_ticket_is_in_its_finding_s_state,
     every_write_was_planned,
+    nothing_is_written_while_fixing_is_stopped,
     no_fix_is_applied_twice,
     no_more_fixes_than_allowed,
     each_transition_is_published_in_order,

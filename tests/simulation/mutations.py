@@ -24,8 +24,8 @@ from permission_guard.checks import checker
 from permission_guard.checks.batch import CheckBatch
 from permission_guard.delivery.ledger import LOCK_FOR, Claim
 from permission_guard.findings.lifecycle import Change
-from permission_guard.fixes import fixer
-from permission_guard.fixes.fixer import Fixer
+from permission_guard.fixes import fixer, stoppable
+from permission_guard.fixes.recorder import FixRecorder
 from permission_guard.model.verdicts import Outcome
 from tests.simulation.run import simulate
 
@@ -122,7 +122,9 @@ def _counted_late(commit_check: Function) -> Function:
     return mutated
 
 
-def _granted(_claim: Function) -> Function:
+def granted(_claim: Function) -> Function:
+    """Return a claim of deliveries that is always granted."""
+
     def mutated(_self: DeliveryTable, finding_id: str, channel: str, revision: int, now: datetime) -> Claim:
         until = now + LOCK_FOR
         return Claim(finding_id=finding_id, channel=channel, revision=revision, token="", locked_until=until)
@@ -130,7 +132,8 @@ def _granted(_claim: Function) -> Function:
     return mutated
 
 
-def _unrecorded(_complete: Function) -> Function:
+def unrecorded(_complete: Function) -> Function:
+    """Return what records no delivery."""
     return lambda _self, _claim, _reference, _expires_at: None
 
 
@@ -138,13 +141,19 @@ def _no_receivers(_receivers: Function) -> Function:
     return lambda _settings: iter(())
 
 
-def _unowned(_own: Function) -> Function:
-    def mutated(self: Fixer, finding: Finding, record: FixRecord) -> Finding:
+def unowned(_own: Function) -> Function:
+    """Return what records that a fix is applied or undone, and not by whom."""
+
+    def mutated(self: FixRecorder, finding: Finding, record: FixRecord) -> Finding:
         change = Change(replace(finding, fix=record), finding.revision)
         self.store.put_finding(change)
         return change.finding
 
     return mutated
+
+
+def _ignored(why_stopped: Function) -> Function:
+    return lambda state: why_stopped(state) and ""
 
 
 def _last_first(publish: Function) -> Function:
@@ -188,7 +197,7 @@ MUTATIONS: Final = (
     Mutation(
         "skip the ledger",
         "Each delivery is granted, and none is recorded.",
-        (Part(DeliveryTable, "claim", _granted), Part(DeliveryTable, "complete", _unrecorded)),
+        (Part(DeliveryTable, "claim", granted), Part(DeliveryTable, "complete", unrecorded)),
         ("each_channel_has_the_last_alert",),
     ),
     Mutation(
@@ -200,8 +209,14 @@ MUTATIONS: Final = (
     Mutation(
         "apply a fix without the lease",
         "A started fix has no owner and no lease, so that another invocation applies it at the same time.",
-        (Part(Fixer, "_own", _unowned),),
+        (Part(FixRecorder, "own", unowned),),
         ("no_fix_is_applied_twice",),
+    ),
+    Mutation(
+        "ignore the stop",
+        "The fixer reads that fixing is stopped, and makes its calls all the same.",
+        (Part(fixer, "why_stopped", _ignored), Part(stoppable, "why_stopped", _ignored)),
+        ("nothing_is_written_while_fixing_is_stopped",),
     ),
     Mutation(
         "publish out of order",

@@ -4,33 +4,53 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.model.findings import Finding, FixResult, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from permission_guard.model.findings import FixRecord
+    from permission_guard.model.findings import FixRecord, PlannedCall
+    from tests.simulation.calls import Call
     from tests.simulation.environments import Invocation
 
 FINDING_PREFIX: Final = "FINDING#"
+ATTACH: Final = "AttachRolePolicy"
+DETACH: Final = "DetachRolePolicy"
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """A policy that the stack attached to a role at a time, in seconds since 1970.
+class Write:
+    """A change that the stack made at a time, in seconds since 1970.
 
-    `attempt` is the attempt of a fix that the invocation applied (`<finding>#<number>`), empty for none. `plan` is the
-    fix as it was recorded then, None if none was being applied. `others` are invocations that applied the same one.
+    That is a policy that it attached to a role or detached, or a mapping that it enabled or disabled, by its UUID:
+    `changed` names the role or the mapping. `is_undo` is whether it detached or disabled. `attempt` is the attempt of a
+    fix that the invocation applied (`<finding>#<number>`) or the request for which it undid one
+    (`<finding>#undo#<revision>`), empty for none. `plan` is the fix as it was recorded then, None if the record did not
+    have this change, and `rule_id` the rule of its finding. `others` are invocations that made the same one. `document`
+    is the configuration with which the invocation works. `may_fix` is whether it has read, immediately before, that
+    fixing is not stopped, and `is_requested` whether a person had requested an undo.
     """
 
-    role: str
+    operation: str
+    changed: str
     policy: str
+    is_undo: bool
     at: float
     attempt: str
     plan: FixRecord | None
     others: tuple[str, ...]
+    document: str
+    rule_id: str
+    may_fix: bool
+    is_requested: bool
+
+    def __str__(self) -> str:
+        if self.policy:
+            return f"{self.policy} was {'detached from' if self.is_undo else 'attached to'} {self.changed}"
+        return f"a mapping was {'disabled' if self.is_undo else 'enabled'}: {self.changed}"
 
 
 @dataclass(slots=True)
@@ -39,12 +59,12 @@ class Observations:
 
     `published` are the revisions of each finding on the bus, in their order. `lost` are the ids and revisions of the
     findings whose event was lost between the bus and a queue. `resolved_early` names findings that were resolved while
-    their problem existed. `attempts` are the invocations that attached a policy, by the attempt of a fix.
+    their problem existed.
     """
 
     published: dict[str, list[int]] = field(default_factory=dict)
     lost: set[tuple[str, int]] = field(default_factory=set)
-    attachments: list[Attachment] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
     resolved_early: list[str] = field(default_factory=list)
     _appliers: dict[str, Invocation] = field(default_factory=dict)
 
@@ -52,28 +72,55 @@ class Observations:
         """Note an event on the bus."""
         self.published.setdefault(detail["id"], []).append(detail["revision"])
 
-    def see_attachment(
+    @property
+    def attachments(self) -> list[Write]:
+        """Return the policies that were attached."""
+        return [one for one in self.writes if one.operation == ATTACH]
+
+    @property
+    def detachments(self) -> list[Write]:
+        """Return the policies that were detached."""
+        return [one for one in self.writes if one.operation == DETACH]
+
+    def see_write(
         self,
         by: Invocation,
-        role: str,
-        policy: str,
+        call: Call,
         *,
         at: float,
         running: Iterable[Invocation],
         findings: Iterable[Finding],
+        decisions: Mapping[tuple[str, str], Mapping[str, Any]],
     ) -> None:
-        """Note that an invocation attaches a policy to a role. `findings` are those of the table."""
-        identifier = by.attempt.partition("#")[0]
-        plans = (one.fix for one in findings if one.id == identifier)
-        plan = next((one for one in plans if _attaches(one, role, policy)), None)
+        """Note a change that an invocation made. `findings` and `decisions` are those of the tables."""
+        identifier, _, number = by.attempt.partition("#")
+        finding = next((one for one in findings if one.id == identifier), None)
+        plan = finding.fix if finding is not None and _has(finding.fix, call) else None
+        request = decisions.get((identifier, number.removeprefix("undo#")))
         others = [
             one
             for one in running
             if one is not by and identifier and one.attempt.partition("#")[0] == identifier and one.deadline >= at
         ]
-        first = self._appliers.setdefault(by.attempt, by)
+        changed, policy = call.params.get("RoleName") or call.params["UUID"], call.params.get("PolicyArn", "")
+        first = self._appliers.setdefault(f"{by.attempt} {call.operation} {policy}", by)
         others += [first] if first is not by and first not in others else []
-        self.attachments.append(Attachment(role, policy, at, by.attempt, plan, tuple(one.words for one in others)))
+        self.writes.append(
+            Write(
+                call.operation,
+                changed,
+                policy,
+                call.operation == DETACH or call.params.get("Enabled") is False,
+                at,
+                by.attempt,
+                plan,
+                tuple(one.words for one in others),
+                by.environment.document,
+                finding.rule_id if finding is not None else "",
+                by.stop_read.may_fix,
+                request is not None and request["decision"]["S"] == "undo",
+            )
+        )
 
     def see_finding(
         self,
@@ -90,8 +137,11 @@ class Observations:
         finding = read(new)
         if by is None:
             return
-        if finding.fix is not None and finding.fix.result is FixResult.APPLYING:
-            by.attempt = f"{finding.id}#{finding.fix.attempts}"
+        fix = finding.fix
+        if fix is not None and fix.result is FixResult.APPLYING:
+            by.attempt = f"{finding.id}#{fix.attempts}"
+        elif fix is not None and fix.result is FixResult.UNDOING and fix.undo_record is not None:
+            by.attempt = f"{finding.id}#undo#{fix.undo_record.revision}"
         elif by.attempt.startswith(finding.id):
             by.attempt = ""
         was_resolved = old is not None and read(old).status is Status.RESOLVED
@@ -103,13 +153,22 @@ class Observations:
 
 def read(item: Mapping[str, Any]) -> Finding:
     """Read a finding of the table."""
-    return Finding.from_document(json.loads(item["document"]["S"]))
+    return _finding(item["document"]["S"])
 
 
-def _attaches(fix: FixRecord | None, role: str, policy: str) -> bool:
-    return (
-        fix is not None
-        and fix.result is FixResult.APPLYING
-        and fix.change.get("policy_arn") == policy
-        and str(fix.change.get("role_arn")).endswith(f"/{role}")
+@lru_cache(1_000)
+def _finding(document: str) -> Finding:
+    return Finding.from_document(json.loads(document))
+
+
+def _has(fix: FixRecord | None, call: Call) -> bool:
+    """Return whether the record of a fix that is applied or undone has a call."""
+    recorded = None if fix is None else fix.calls if fix.result is FixResult.APPLYING else _undo_calls(fix)
+    return any(
+        one.operation.partition(":")[2] == call.operation and dict(one.parameters) == call.params
+        for one in recorded or ()
     )
+
+
+def _undo_calls(fix: FixRecord) -> Sequence[PlannedCall]:
+    return fix.undo_record.calls if fix.undo_record and fix.result is FixResult.UNDOING else ()

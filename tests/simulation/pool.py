@@ -25,8 +25,9 @@ MOST_CPU_SECONDS: Final = 0.3
 
 CORES: Final = os.cpu_count() or 1
 _LARGEST_CHUNK: Final = 10
-_WARM_UP: Final = range(30)
-"""Seeds that import and remember what most seeds need."""
+_MOST_TO_WARM_UP: Final = 30
+_SHARE_TO_WARM_UP: Final = 50
+"""One of so many seeds warms up each process: it imports and remembers what most seeds need."""
 _NEVER: Final = 1_000_000
 """A threshold of the garbage collector that is never reached. The oldest generation is collected between seeds."""
 _CHUNKS_OF_A_WORKER: Final = 3
@@ -68,9 +69,10 @@ class Totals:
             insort(self.failures, ran, key=attrgetter("seed"))
 
 
-def workers(jobs: int) -> Executor:
-    """Return processes that run seeds."""
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare)
+def workers(jobs: int, seeds: int) -> Executor:
+    """Return processes that run so many seeds."""
+    to_warm_up = max(1, min(_MOST_TO_WARM_UP, seeds // _SHARE_TO_WARM_UP))
+    return ProcessPoolExecutor(jobs, get_context("spawn"), _prepare, (to_warm_up,))
 
 
 def stop(executor: Executor) -> None:
@@ -114,15 +116,16 @@ def shrink_here(seed: int) -> Shrunk | None:
     return shrink(seed, simulate)
 
 
-def _prepare() -> None:
+def _prepare(to_warm_up: int) -> None:
     """Leave Ctrl-C to the process that started this one, and make what the first seed would make for all others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from tests.simulation.run import MODES, simulate  # noqa: PLC0415 - only the processes that simulate need it
-    from tests.simulation.stack import deployed  # noqa: PLC0415
+    from tests.simulation.stack import FIXES_AN_HOUR, deployed  # noqa: PLC0415
 
     for mode in MODES:
-        deployed(mode)
-    for seed in _WARM_UP:
+        for fixes_an_hour in FIXES_AN_HOUR:
+            deployed(mode, fixes_an_hour)
+    for seed in range(to_warm_up):
         simulate(seed)
     gc.set_threshold(*gc.get_threshold()[:2], _NEVER)
     _tidy()

@@ -15,10 +15,11 @@ from rich.text import Text
 from tests.simulation.pool import CORES, MOST_CPU_SECONDS, MOST_DELIVERIES, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from rich.console import Console
 
+    from tests.simulation.fix_stories import Ending
     from tests.simulation.pool import Ran
     from tests.simulation.run import Outcome
     from tests.simulation.shrink import Shrunk
@@ -170,6 +171,17 @@ def print_replay(console: Console, outcome: Outcome, shrunk: Shrunk | None) -> N
         _print(console, broken, "bold red")
     if not outcome.broken:
         _print(console, "Every invariant holds.", "bold green")
+
+
+def print_interrupted(console: Console, path: Sequence[str], ending: Ending | None) -> None:
+    """Print the story of a fix that was interrupted in some way, and what does not hold."""
+    _print(console, "; ".join(path) or "without an interruption", "bold")
+    for words in ending.words if ending else ():
+        _print(console, words, _style(words, ()))
+    for broken in ending.broken if ending else ("The process of this story ended early.",):
+        _print(console, broken, "bold red")
+    if ending is not None and not ending.is_done:
+        _print(console, "The role and the mappings are not as the story should end.", "bold red")
 
 
 def _style(words: str, steps: Collection[str]) -> str:

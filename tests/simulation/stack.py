@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.events import Rule
+from tests.owned_policies import PREFIX, TAG, owned_documents
 from tests.paths import REPOSITORY
 from tests.template.sam_template import EVERYTHING, Template, referred
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PARAMETERS: Final = {**EVERYTHING, "AutoFix": "restore"}
+PARAMETERS: Final = {**EVERYTHING, "AutoFix": "restore", "FixResourceTag": TAG, "FixNamePrefix": PREFIX}
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:AlertTopic.fifo"
 """A FIFO topic, so that each message says which revision of which finding it is about."""
-FIXES_AN_HOUR: Final = "1"
-"""The limit of fixes: the least, so that some seeds reach it."""
+FIXES_AN_HOUR: Final = (1, 3)
+"""The limits of fixes in the seeds: the least, so that some of them reach it, and one that leaves a fix to its undo."""
 _LOGICAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -57,8 +58,15 @@ class Stack:
 
 
 @cache
-def deployed(fix_mode: str) -> Stack:
-    """Return the stack with everything enabled."""
+def deployed(fix_mode: str, fixes_an_hour: int) -> Stack:
+    """Return the stack with everything enabled, and with a limit of fixes."""
+    stack = _stack(fix_mode)
+    limited = {**stack.environments["apply_fix"], "MAX_FIXES_AN_HOUR": str(fixes_an_hour)}
+    return replace(stack, environments={**stack.environments, "apply_fix": limited})
+
+
+@cache
+def _stack(fix_mode: str) -> Stack:
     template = Template(REPOSITORY / "template.yaml", **{**PARAMETERS, "FixMode": fix_mode})
     functions = template.functions
     names = {logical: _name(logical) for logical in functions}
@@ -68,7 +76,7 @@ def deployed(fix_mode: str) -> Stack:
         names[logical]: {key: _value(key, value) for key, value in template.environment_of(logical).items()}
         for logical in functions
     }
-    environments["apply_fix"]["MAX_FIXES_AN_HOUR"] = FIXES_AN_HOUR
+    environments["apply_fix"]["OWNED_POLICY_ARNS"] = ",".join(owned_documents(TAG, PREFIX, fix_mode))
     return Stack(
         tuple(_queue(name, properties) for name, properties in template.of_type("AWS::SQS::Queue").items()),
         tuple(

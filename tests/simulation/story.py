@@ -8,13 +8,16 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from permission_guard.model.findings import Finding, FixResult, Status
+from permission_guard.model.findings import Status
 from tests.fakes import SQS_POLICY_ARN
 from tests.simulation.account import ADMINISTRATOR_ARN, PARTNER, function_arn
+from tests.simulation.decisions import decide, findings_in, undo
+from tests.simulation.problems import PROBLEMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tests.simulation.problems import Problem
     from tests.simulation.world import World
 
     Action = Callable[[World], None]
@@ -30,15 +33,29 @@ _MOST: Final = 5
 _EARLY_LOSSES: Final = 0.25
 """How often a story begins with a permission that a fix restores. Later the seed may have had most deliveries."""
 _SUPPRESSED_FOR: Final = timedelta(hours=1)
+_SECOND_LOSSES: Final = 0.25
+"""How often two permissions are lost at once."""
+_USUAL: Final = tuple(problem for problem in PROBLEMS if not problem.documents)
+"""The problems with AWS's policies as they are."""
+_FIXED_BEFORE: Final = 0.08
+"""How often a person undoes a fix that was applied before the story."""
+_SETTLED: Final = 120.0
+"""Seconds after which a check has seen what a role is allowed."""
+_RESUMED: Final = 0.5
+"""How often a person resumes what was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happens, `after` seconds after the step before it."""
+    """Something that happens, `after` seconds after the step before it.
+
+    `is_before` is whether it happens before the faults, and ends when the system is quiet.
+    """
 
     words: str
     after: float
     act: Action
+    is_before: bool = False
 
 
 class Story:
@@ -51,9 +68,12 @@ class Story:
 
     def tell(self) -> list[Step]:
         """Return what happens: first a function, often one that loses a permission, then what people do with it."""
-        self.create()
-        if self.share() < _EARLY_LOSSES:
-            _loss(self)
+        if self.share() < _FIXED_BEFORE:
+            _fixed(self)
+        else:
+            self.create()
+            if self.share() < _EARLY_LOSSES:
+                _loss(self)
         for _ in range(self.number(1, _MOST)):
             self.one_of(_KINDS)(self)
         return self.steps
@@ -138,28 +158,64 @@ def _broad_for_a_while(story: Story) -> None:
 
 def _mapping(story: Story) -> None:
     name, allowed = story.function(), story.share() < 0.6
-    _map(story, name, allowed=allowed)
+    _need(story, name, story.one_of((PROBLEMS[0], story.one_of(_USUAL))), allowed=allowed)
 
 
-def _map(story: Story, name: str, *, allowed: bool) -> None:
+def _need(story: Story, name: str, problem: Problem, *, allowed: bool) -> None:
     def act(world: World) -> None:
         if name in world.account.functions:
             if allowed:
-                world.account.attach(world.account.role_of(name), SQS_POLICY_ARN)
-            world.account.map_queue(name)
+                problem.allow(world.account, world.account.role_of(name))
+            problem.need(world.account, name)
 
-    story.add(f"let {name} poll the queue, {'with' if allowed else 'without'} the permission", act)
+    story.add(f"let {name} {problem.words}, {'with' if allowed else 'without'} the permission", act)
 
 
 def _loss(story: Story) -> None:
-    """A function polls a queue, and its role loses the permission: what a fix restores."""
+    """A function needs something, and its role loses the permission: what a fix restores. Often it loses two."""
     name = story.function()
-    _map(story, name, allowed=True)
-    _change(story, name, "detach the policy for queues", story.one_of((70.0, 130.0, 200.0)))
+    problems = [story.one_of((PROBLEMS[0], story.one_of(_USUAL)))]
+    if story.share() < _SECOND_LOSSES:
+        problems.append(story.one_of(_USUAL))
+    for problem in problems:
+        _need(story, name, problem, allowed=True)
+    _lose(story, name, problems, story.one_of((70.0, 130.0, 200.0)))
     if story.share() < 0.5:
         _decision(story, story.one_of((130.0, 200.0, 400.0)))
     if story.share() < 0.3:
-        _change(story, name, "detach the policy for queues")
+        _lose(story, name, problems[:1])
+
+
+def _fixed(story: Story) -> None:
+    """A fix was applied before the faults, and a person undoes it: during the story it would come too late for that."""
+    name, problem = NAMES[0], story.one_of((PROBLEMS[0], story.one_of(_USUAL)))
+    story.alive = [name]
+
+    def act(world: World) -> None:
+        create(world, name, None)
+        problem.allow(world.account, world.account.role_of(name))
+        problem.need(world.account, name)
+        world.run_until_quiet()
+        world.advance_to(world.now + _SETTLED)
+        problem.lose(world.account, world.account.role_of(name))
+        world.run_until_quiet()
+        decide(world, "approve")
+        world.run_until_quiet()
+
+    story.steps.append(
+        Step(f"{name} lost the permission to {problem.words}, and got it back", 0.0, act, is_before=True)
+    )
+    _undo(story, story.one_of(_DURING_A_CHECK))
+
+
+def _lose(story: Story, name: str, problems: Sequence[Problem], after: float | None = None) -> None:
+    def act(world: World) -> None:
+        if name in world.account.functions:
+            for problem in problems:
+                problem.lose(world.account, world.account.role_of(name))
+
+    needs = " and ".join(problem.words for problem in problems)
+    story.add(f"{name} loses the permission to {needs}", act, after)
 
 
 def _no_mapping(story: Story) -> None:
@@ -237,6 +293,11 @@ _DOCUMENTS: Final[list[tuple[str, Mapping[str, Any]]]] = [
     ("an exception for an hour", {"exceptions": [_EXCEPTION]}),
     ("the partner is trusted", {"trust": {"accounts": [PARTNER]}}),
     ("PG102 is disabled, PG101 is medium", {"rules": {"PG102": {"enabled": False}, "PG101": {"severity": "medium"}}}),
+    ("fixes are proposed", {"fixes": {"mode": "plan"}}),
+    ("fixes wait for an approval", {"fixes": {"mode": "approve"}}),
+    ("only PG201 is fixed without one", {"fixes": {"mode": "approve"}, "rules": {"PG201": {"fix": "auto"}}}),
+    ("PG201 is not fixed, PG204 after an approval", {"rules": {"PG201": {"fix": "off"}, "PG204": {"fix": "approve"}}}),
+    ("mappings are enabled again", {"fixes": {"enable_mappings": True}}),
     ("orders is excluded", {"exclusions": [{"functions": ["orders"], "reason": "Not ours."}]}),
 ]
 
@@ -266,22 +327,31 @@ def _request(story: Story) -> None:
 
 def _decision(story: Story, after: float | None = None) -> None:
     kind = story.one_of(("approve", "approve", "reject"))
+    story.add(f"a person decides: {kind} every proposal", lambda world: decide(world, kind), after)
 
+
+def _undo(story: Story, after: float | None = None) -> None:
+    story.add("a person requests: undo every applied fix", undo, after)
+
+
+def _stop(story: Story) -> None:
+    _switch(story, "stop")
+
+
+def _stop_for_a_while(story: Story) -> None:
+    """A function loses its permission while fixing is stopped, or is stopped while it is fixed."""
+    _loss(story)
+    _switch(story, "stop", story.one_of((*_DURING_A_CHECK, None)))
+    if story.share() < _RESUMED:
+        _switch(story, "resume")
+
+
+def _switch(story: Story, kind: str, after: float | None = None) -> None:
     def act(world: World) -> None:
-        for finding in findings_in(world):
-            fix = finding.fix
-            if finding.status is Status.OPEN and fix and fix.result is FixResult.PROPOSED and fix.approve:
-                request = {
-                    "kind": kind,
-                    "nonce": f"{world.calls:032x}",
-                    "finding_id": finding.id,
-                    "function_arn": finding.function_arn,
-                    "revision": finding.revision,
-                    "plan_hash": fix.plan_hash,
-                }
-                world.invoke_asynchronously("decide_fix", request, f"a person decides: {kind} {finding.rule_id}", 0)
+        request = {"kind": kind, "reason": "We test it.", "nonce": f"{world.calls:032x}"}
+        world.invoke_asynchronously("decide_fix", request, f"a person requests: {kind} all fixing", 0)
 
-    story.add(f"a person decides: {kind} every proposal", act, after)
+    story.add(f"a person requests: {kind} all fixing", act, after)
 
 
 def maintain(world: World) -> None:
@@ -298,15 +368,9 @@ _KINDS: Final[tuple[Callable[[Story], None], ...]] = (
     *(_mapping, _loss, _loss, _no_mapping),
     *(_role, _role, _role),
     *(Story.create, Story.create, _delete, _other_role),
-    *(_sweep, _configuration, _configuration, _request, _request, _decision, _maintenance),
+    *(_sweep, _configuration, _configuration, _request, _request, _decision, _undo, _maintenance),
+    *(_stop, _stop_for_a_while),
 )
-
-
-def findings_in(world: World) -> list[Finding]:
-    """Return every finding of the table."""
-    items = world.tables.items["FindingsTable"].values()
-    documents = (item["document"]["S"] for item in items if item["sk"]["S"].startswith("FINDING#"))
-    return [Finding.from_document(json.loads(document)) for document in documents]
 
 
 def _of(world: World, name: str, change: Callable[[str], None]) -> None:

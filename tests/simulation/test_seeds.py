@@ -21,27 +21,24 @@ SEEDS: Final = 200
 REGRESSION_SEEDS: Final = REPOSITORY / "tests" / "simulation" / "regression_seeds.txt"
 COMMAND: Final = ("-m", "tests.simulation")
 
-SAME_WORDS: Final = """
-from tests.simulation.run import simulate
-
-first = simulate(8, with_words=True).words
-simulate(9)
-assert simulate(8, with_words=True).words == first
-print("\\n".join(first))
-"""
-AN_ERROR: Final = """
+A_FEW_RUNS: Final = """
+import json
 from tests.simulation import run
 
 def fail(*_arguments):
     raise KeyError("unexpected")
 
-real, run._live = run._live, fail
-outcome = run.simulate(8, with_words=True)
-assert outcome.broken == ["raises_nothing: KeyError('unexpected')"], outcome.broken
-assert "in fail" in outcome.words[-1]
-run._live = real
-assert run.simulate(8).broken == []
+def outcome(seed):
+    found = run.simulate(seed, with_words=True)
+    return {"broken": found.broken, "words": found.words}
+
+first, _other, again = outcome(8), outcome(9), outcome(8)
+live, run._live = run._live, fail
+failed = outcome(8)
+run._live = live
+print(json.dumps({"first": first, "again": again, "failed": failed, "after": outcome(8)}))
 """
+"""Prints what became of seed 8: at first, after another seed, with an error, and after that."""
 
 
 @dataclass(frozen=True)
@@ -94,18 +91,27 @@ def test_each_regression_seed_says_what_it_found() -> None:
     assert [line for line in lines if not line.partition("#")[2].strip()] == []
 
 
-def test_a_seed_gives_the_same_words_each_time_and_in_each_process() -> None:
-    """After other seeds, too, and whatever the order of sets would be."""
-    words = python("-c", SAME_WORDS)
-    assert (words.code, words.errors) == (0, "")
-    assert len(words.output.splitlines()) > 10
-    for hash_seed in ("1", "random"):
-        replayed = python(*COMMAND, "replay", "8", "--whole", hash_seed=hash_seed)
-        assert replayed.output == f"{words.output}\nEvery invariant holds.\n"
-        assert (replayed.code, replayed.errors) == (0, "")
-
-
-def test_a_seed_with_an_unexpected_error_fails_and_stops_nothing() -> None:
-    """Its words end with the traceback."""
-    done = python("-c", AN_ERROR)
+@pytest.fixture(scope="module")
+def runs() -> dict[str, dict[str, list[str]]]:
+    """Run a seed a few times in one process."""
+    done = python("-c", A_FEW_RUNS)
     assert (done.code, done.errors) == (0, "")
+    found: dict[str, dict[str, list[str]]] = json.loads(done.output)
+    return found
+
+
+def test_a_seed_gives_the_same_words_each_time_and_in_each_process(runs: dict[str, dict[str, list[str]]]) -> None:
+    """After other seeds, too, and whatever the order of sets would be."""
+    words = runs["first"]["words"]
+    assert len(words) > 10
+    assert runs["again"] == runs["after"] == runs["first"]
+    replayed = python(*COMMAND, "replay", "8", "--whole", hash_seed="1")
+    assert replayed.output.splitlines() == [*"\n".join(words).splitlines(), "", "Every invariant holds."]
+    assert (replayed.code, replayed.errors) == (0, "")
+
+
+def test_a_seed_with_an_unexpected_error_fails_and_stops_nothing(runs: dict[str, dict[str, list[str]]]) -> None:
+    """Its words end with the traceback."""
+    assert runs["failed"]["broken"] == ["raises_nothing: KeyError('unexpected')"]
+    assert "in fail" in runs["failed"]["words"][-1]
+    assert runs["after"]["broken"] == []

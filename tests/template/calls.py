@@ -50,7 +50,7 @@ ACTIONS: dict[str, set[str]] = {
 # IAM actions that are not named after an operation, and the operation that needs each.
 NOT_OPERATIONS = {"s3:GetEncryptionConfiguration": "GetBucketEncryption", "s3:ListAllMyBuckets": "ListBuckets"}
 
-_PREFIXES = {"efs": "elasticfilesystem", "elbv2": "elasticloadbalancing"}
+_PREFIXES = {"efs": "elasticfilesystem", "elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
 _BY_METHOD = {"apigateway", "apigatewayv2"}
 
 

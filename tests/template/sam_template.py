@@ -18,6 +18,8 @@ EVERYTHING = {
     "SlackSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf",
     "TicketSystem": "opsitem",
     "AutoFix": "grant",
+    "FixResourceTag": "team=orders",
+    "FixNamePrefix": "orders-",
     "OperatorRoleArns": "arn:aws:iam::123456789012:role/operators",
     "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a11",
 }
@@ -99,6 +101,9 @@ class Template:
     def _value(self, value: Any) -> str:
         if isinstance(value, str):
             return value
+        if "Fn::Join" in value and isinstance(value["Fn::Join"][1], list):
+            separator, parts = value["Fn::Join"]
+            return str(separator).join(map(self._value, parts))
         if "Fn::Join" in value:  # of a parameter that is a list, to compare it
             value = value["Fn::Join"][1]
         name = referred(value)
@@ -108,6 +113,8 @@ class Template:
         if isinstance(condition, str):
             return self._holds(self.raw["Conditions"][condition])
         ((function, arguments),) = condition.items()
+        if function == "Condition":
+            return self._holds(arguments)
         if function == "Fn::Equals":
             left, right = (self._value(argument) for argument in arguments)
             return left == right

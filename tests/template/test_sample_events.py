@@ -58,7 +58,7 @@ def test_a_sample_batch_comes_from_a_queue_of_its_function(template: Template, p
             assert record["eventSourceARN"].split(":")[-1] in queues
 
 
-@pytest.mark.parametrize("name", ["finding_opened", "finding_resolved", "fix_approved"])
+@pytest.mark.parametrize("name", ["finding_opened", "finding_resolved", "fix_approved", "fix_undo_requested"])
 def test_a_sample_event_of_the_bus_carries_a_whole_finding(name: str) -> None:
     """Reading and writing the finding loses nothing, and its id is its fingerprint."""
     event = load(f"bus/{name}.json")

@@ -48,7 +48,7 @@ WITH_BATCHES = (
     "ApplyFixFunction",
 )
 """The functions that read the configuration document before each batch of messages."""
-CONFIGURED = (*WITH_BATCHES, "MaintainFindingsFunction", "SweepAccountFunction")
+CONFIGURED = (*WITH_BATCHES, "MaintainFindingsFunction", "SweepAccountFunction", "DecideFixFunction")
 """The functions that read the configuration document."""
 
 # Optional variables with a default, for tests and experts; the template does not set them.
@@ -246,6 +246,7 @@ def test_only_resources_that_users_refer_to_have_a_name(stack: tuple[str, Templa
         if resource["Type"] != "AWS::Lambda::Permission"  # its name is that of the function
         and any(key in resource.get("Properties", {}) for key in (*names, "LayerName", "ManagedPolicyName"))
     }
+    named -= template.of_type("AWS::IAM::ManagedPolicy").keys()  # the role of the fixer names them: see their own tests
     assert named == NAMED[kind]
 
 

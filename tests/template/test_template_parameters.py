@@ -31,6 +31,8 @@ ACCEPTED = {
         "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Operators_*",
     ],
     "KmsKeyArn": ["", KEY, KEY.replace("0e6f4d9c-", "mrk-"), KEY.replace("aws:", "aws-cn:", 1)],
+    "FixResourceTag": ["", "team=orders", "cost-center=4711", "aws:cloudformation:stack-name=orders", "a/b.c:d+e@f_=1"],
+    "FixNamePrefix": ["", "orders-", "Orders_", "4th.team-", "a" * 63],
     "HomeRegion": ["eu-west-1", "ap-southeast-7", "mx-central-1", "us-gov-east-1", "cn-northwest-1"],
 }
 
@@ -57,6 +59,33 @@ REFUSED = {
         OPERATOR + " ",
     ],
     "KmsKeyArn": ["alias/aws/sns", KEY.replace("key/", "alias/"), "0e6f4d9c", KEY.replace("123456789012", "*"), "*"],
+    "FixResourceTag": [
+        "team",
+        "team=",
+        "=orders",
+        "team=a=b",
+        "team=*",
+        "team=order?",
+        "team=${aws:PrincipalTag/team}",
+        'team": "a", "x=y',
+        "team = orders",
+        "te\\am=orders",
+        " ",
+    ],
+    "FixNamePrefix": [
+        "o",
+        "or",
+        "*",
+        "orders-*",
+        "order?",
+        "-orders",
+        "${x}",
+        'orders"',
+        "orders/",
+        "a:b",
+        "a" * 64,
+        "   ",
+    ],
     "HomeRegion": ["", "us", "europe", "eu-west", "eu-west-1a", "EU-WEST-1", "eu_west_1", "eu-west-1/..", "*"],
 }
 

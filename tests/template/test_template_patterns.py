@@ -289,6 +289,7 @@ def test_rules_for_the_senders_are_on_the_bus_of_findings(template: Template) ->
         ("finding_opened", SENDERS),
         ("finding_resolved", {"SendAlertFunction", "OpenTicketFunction"}),
         ("fix_approved", {"ApplyFixFunction"}),
+        ("fix_undo_requested", {"ApplyFixFunction"}),
     ],
 )
 def test_the_sample_events_reach_only_the_functions_that_they_concern(
@@ -315,6 +316,7 @@ def test_the_result_of_a_fix_never_starts_a_fix(template: Template) -> None:
         Transition.REOPENED,
         Transition.FIX_PROPOSED,
         Transition.FIX_APPROVED,
+        Transition.FIX_UNDO_REQUESTED,
     }
 
 

@@ -448,6 +448,21 @@ def test_findings_that_stay_hidden_raise_an_alarm(template: Template) -> None:
     assert "docs/operations.md" in alarm["AlarmDescription"]
 
 
+def test_a_stop_of_all_fixing_raises_an_alarm(template: Template) -> None:
+    """Whoever stopped it: the person's request, and each fix that was not applied."""
+    alarm = template.resources["FixingStoppedAlarm"]["Properties"]
+    metrics = [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+    assert {(one["MetricName"], one["Dimensions"][0]["Value"]) for one in metrics} == {
+        ("FixingStopped", "apply_fix"),
+        ("FixingStopped", "decide_fix"),
+    }
+    (total,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
+    assert {one["Id"] for one in alarm["Metrics"]} - {"stopped"} == set(re.findall(r"FILL\((\w+), 0\)", total))
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}]
+    assert "docs/operations.md" in alarm["AlarmDescription"]
+
+
 def test_forged_events_raise_an_alarm(template: Template) -> None:
     """Each metric that counts them is in the alarm, with the service that emits it."""
     alarm = template.resources["EventsForgedAlarm"]["Properties"]

@@ -8,8 +8,10 @@ import pytest
 
 from permission_guard.aws.readers.inventories.services import SERVICES
 from permission_guard.aws.readers.permissions import READS
+from permission_guard.aws.readers.resource_tags import SERVICE as TAGS
 from permission_guard.aws.readers.sources import services as sources
-from permission_guard.fixes import FIXES, fix_for
+from permission_guard.aws.tables.stops import BREAKER, SWITCH
+from permission_guard.fixes import FIXES, afterwards, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from permission_guard.model.targets import Direction
 from permission_guard.rules import RULES
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from permission_guard.aws.readers.sources.base import SourceService
 
 READERS = PACKAGE / "aws" / "readers"
+
+WRITES = afterwards.WRITES.union(*(fix.writes for fix in FIXES))
+"""The IAM actions with which fixes write, and what follows them."""
 
 USE_KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
 """Actions that SQS, SNS and DynamoDB make with a function's role if the customer chose a key."""
@@ -121,16 +126,20 @@ def _expected() -> dict[str, set[str]]:
         | RECEIVE
         | READ_CONFIGURATION
         | fixer_reads
-        | set().union(*(fix.writes | fix.reads for fix in FIXES))
+        | WRITES
+        | afterwards.READS.union(*(fix.reads for fix in FIXES))
         | uses("aws/readers/functions", "tags")
         | uses("aws/readers/roles", "managed_policy")
         | uses("aws/tables/finding_reader", "finding")
-        | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint")
-        | uses("aws/tables/decisions", "decision"),
+        | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint", "findings_of")
+        | uses("aws/tables/decisions", "decision")
+        | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
         "DecideFixFunction": OWN_LOGS
+        | READ_CONFIGURATION
         | uses("aws/tables/finding_reader", "finding")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # no transaction of it updates
-        | uses("aws/tables/decisions", "decision"),
+        | uses("aws/tables/decisions", "decision")
+        | (uses("aws/tables/stops", "switch", "breaker", "request", "record") - {"dynamodb:UpdateItem"}),
         "ManageFindingsFunction": OWN_LOGS
         | uses("aws/tables/finding_reader", "finding")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
@@ -157,7 +166,9 @@ def test_the_permissions_of_every_function_are_tested(template: Template) -> Non
         assert "Policies" not in function
     for role in template.of_type("AWS::IAM::Role").values():
         assert role.keys() == {"AssumeRolePolicyDocument", "Policies"}
-    assert not template.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
+    assert not template.of_type("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
+    for policy in template.of_type("AWS::IAM::ManagedPolicy").values():  # they are for other roles
+        assert not {"Roles", "Users", "Groups"} & policy.keys()
 
 
 def test_each_scope_declares_the_actions_that_its_readers_call() -> None:
@@ -173,6 +184,7 @@ def test_each_scope_declares_the_actions_that_its_readers_call() -> None:
         | uses("aws/readers/roles", "role")
         | uses("aws/readers/organization", "own_organization", "denied")
         | set().union(*(actions_of(source) for source in sources.SERVICES.values()))
+        | uses("aws/readers/resource_tags", service=TAGS)
     )
 
 
@@ -230,8 +242,13 @@ def test_the_existence_of_a_bucket_needs_no_permission() -> None:
 
 
 def test_the_fixes_declare_the_actions_that_the_writer_calls() -> None:
-    """Only one module writes, and it makes no undeclared call."""
-    assert set().union(*(fix.writes for fix in FIXES)) == uses("aws/writers/roles")
+    """Each module that writes makes no undeclared call."""
+    written = uses("aws/writers/roles") | uses("aws/writers/event_source_mappings")
+    assert written == WRITES
+    assert {path.stem for path in (PACKAGE / "aws" / "writers").glob("*.py")} == {
+        *("__init__", "event_source_mappings", "roles", "writer"),
+    }
+    assert uses("aws/writers/writer") == set()
 
 
 def test_calls_are_found_in_the_code() -> None:
@@ -255,7 +272,7 @@ def test_every_action_exists(template: Template) -> None:
     """A misspelt action allows nothing, without an error."""
     services = {*CLIENTS.values(), *(service.name for service in SERVICES), "organizations"}
     data_plane = operations("appconfigdata").values()
-    services |= {source.client for source in sources.SERVICES.values()}
+    services |= {source.client for source in sources.SERVICES.values()} | {TAGS}
     known = {action for service in services for action in operations(service).values()}
     known |= {f"appconfig:{action.split(':')[1]}" for action in data_plane}
     known |= {f"dynamodb:{action.split(':')[1]}" for action in operations("dynamodbstreams").values()}
@@ -314,25 +331,45 @@ def test_the_default_stack_has_no_write_permission(deployed: Callable[..., Templ
 def test_the_fixer_may_apply_its_fixes_in_mode_approve_or_auto(deployed: Callable[..., Template], mode: str) -> None:
     """The role allows exactly the actions that the fixes declare."""
     allowed = _writes(deployed(FixMode=mode).allowed("ApplyFixRole"))
-    assert allowed == set().union(*(fix.writes for fix in FIXES)) == {"iam:AttachRolePolicy"}
+    expected = {"iam:AttachRolePolicy", "iam:DetachRolePolicy", "lambda:UpdateEventSourceMapping"}
+    assert allowed == WRITES == expected
 
 
 @pytest.mark.parametrize("mode", ["approve", "auto"])
-def test_the_fixer_may_attach_only_the_policies_on_the_list(deployed: Callable[..., Template], mode: str) -> None:
+def test_the_fixer_may_attach_and_detach_only_the_policies_on_the_list(
+    deployed: Callable[..., Template], mode: str
+) -> None:
     """The template and the code have the same list."""
     statements = [
         statement
         for statement in deployed(FixMode=mode).statements("ApplyFixRole")
-        if statement["Effect"] == "Allow" and "iam:AttachRolePolicy" in listed(statement["Action"])
+        if statement["Effect"] == "Allow"
+        and any(action.startswith("iam:") for action in _writes(set(listed(statement["Action"]))))
     ]
     (statement,) = statements
-    assert statement["Action"] == "iam:AttachRolePolicy"
+    assert statement["Action"] == ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
     assert statement["Condition"].keys() == {"ArnEquals"}
     assert statement["Condition"]["ArnEquals"].keys() == {"iam:PolicyARN"}
     prefix = "arn:${AWS::Partition}:iam::aws:policy/"
     arns = [arn["Fn::Sub"] for arn in statement["Condition"]["ArnEquals"]["iam:PolicyARN"]]
-    assert sorted(arns) == sorted(prefix + path for path in ATTACHABLE)
+    assert sorted(arns) == sorted(prefix + path for path in ATTACHABLE)  # and none of the stack: no parameter is set
     assert not any("*" in arn for arn in arns)
+
+
+@pytest.mark.parametrize("mode", ["approve", "auto"])
+def test_the_fixer_may_change_only_mappings_of_functions_of_the_account(
+    deployed: Callable[..., Template], mode: str
+) -> None:
+    """IAM has no condition key for what is changed of a mapping."""
+    (statement,) = (
+        one
+        for one in deployed(FixMode=mode).statements("ApplyFixRole")
+        if one["Effect"] == "Allow" and "lambda:UpdateEventSourceMapping" in listed(one["Action"])
+    )
+    own = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:"
+    assert statement["Action"] == "lambda:UpdateEventSourceMapping"
+    assert statement["Resource"] == {"Fn::Sub": f"{own}event-source-mapping:*"}
+    assert statement["Condition"] == {"ArnLike": {"lambda:FunctionArn": {"Fn::Sub": f"{own}function:*"}}}
 
 
 @pytest.mark.parametrize("mode", ["off", "plan", "approve", "auto"])
@@ -342,9 +379,9 @@ def test_the_fixer_is_denied_writes_to_resources_tagged_never(deployed: Callable
         statement for statement in deployed(FixMode=mode).statements("ApplyFixRole") if statement["Effect"] == "Deny"
     ]
     (deny,) = denies
-    assert set(listed(deny["Action"])) == set().union(*(fix.writes for fix in FIXES))
+    assert set(listed(deny["Action"])) == WRITES
     assert deny["Resource"] == "*"
-    assert deny["Condition"] == {"StringEquals": {"aws:ResourceTag/permission-guard:fix": "never"}}
+    assert deny["Condition"] == {"StringEqualsIgnoreCase": {"aws:ResourceTag/permission-guard:fix": "never"}}
 
 
 def test_inline_policies_are_never_written(template: Template) -> None:
@@ -383,6 +420,7 @@ ON_EVERYTHING = {
     "elasticloadbalancing:DescribeTargetHealth",
     "events:ListEventBuses",
     "events:ListRules",
+    "iam:GetAccountSummary",
     "iot:ListAuthorizers",
     "iot:ListTopicRules",
     "logs:DescribeAccountPolicies",
@@ -392,6 +430,7 @@ ON_EVERYTHING = {
     "secretsmanager:ListSecrets",
     "sns:ListSubscriptions",
     "sns:ListTopics",
+    "tag:GetResources",  # of every service that has tags
 }
 
 # Event sources, secrets and destinations may belong to other accounts, which then have to allow the bot too.
@@ -413,6 +452,7 @@ ALL_OF_A_KIND = {
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/apis*",
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis*",
     "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/*",
+    "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:event-source-mapping:*",
     "arn:${AWS::Partition}:elasticfilesystem:${AWS::Region}:${AWS::AccountId}:access-point/*",
     "arn:${AWS::Partition}:elasticfilesystem:${AWS::Region}:${AWS::AccountId}:file-system/*",
     "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/*",
@@ -541,13 +581,16 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "TicketQueue": RECEIVE,
         },
         "ApplyFixRole": {
-            "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint"),
-            "DecisionsTable": uses("aws/tables/decisions", "decision"),
+            "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint", "findings_of"),
+            "DecisionsTable": uses("aws/tables/decisions", "decision")
+            | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
             "FixQueue": RECEIVE,
         },
         "DecideFixRole": {
             "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # no transaction of it updates
-            "DecisionsTable": uses("aws/tables/decisions", "decision") | write - {"dynamodb:UpdateItem"},
+            "DecisionsTable": uses("aws/tables/decisions", "decision")
+            | uses("aws/tables/stops", "switch", "breaker", "request", "record") - {"dynamodb:UpdateItem"}
+            | write - {"dynamodb:UpdateItem"},
         },
         "ManageFindingsRole": {
             "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # as above
@@ -583,13 +626,41 @@ def test_what_only_one_role_may_do(template: Template) -> None:
             if (resource in _on(template, role, action) if resource else action in template.allowed(role))
         }
 
-    assert may("iam:AttachRolePolicy") == {"ApplyFixRole"}
-    assert may("dynamodb:PutItem", "DecisionsTable") == {"DecideFixRole"}
+    assert may("iam:AttachRolePolicy") == may("iam:DetachRolePolicy") == {"ApplyFixRole"}
+    assert may("dynamodb:PutItem", "DecisionsTable") == {"DecideFixRole", "ApplyFixRole"}  # of the breaker, see below
     assert may("dynamodb:UpdateItem", "DecisionsTable") == may("dynamodb:DeleteItem", "DecisionsTable") == set()
     assert may("events:PutEvents") == {"PublishFindingsRole"}
     assert may("sns:Publish") == may("secretsmanager:GetSecretValue") == {"SendAlertRole"}
     assert may("ssm:CreateOpsItem") == {"OpenTicketRole"}
     assert may("dynamodb:UpdateItem", "DeliveriesTable") == {"SendAlertRole", "OpenTicketRole"}
+
+
+@pytest.mark.parametrize("mode", ["approve", "auto"])
+def test_the_fixer_may_write_only_the_breaker_into_the_decisions_table(
+    deployed: Callable[..., Template], mode: str
+) -> None:
+    """It stops fixing, and can neither resume it nor approve a fix: those are other keys."""
+    writes = [
+        statement
+        for statement in deployed(FixMode=mode).statements("ApplyFixRole")
+        if statement["Effect"] == "Allow"
+        and "dynamodb:PutItem" in listed(statement["Action"])
+        and {"Fn::GetAtt": ["DecisionsTable", "Arn"]} in listed(statement["Resource"])
+    ]
+    (write,) = writes
+    assert listed(write["Action"]) == ["dynamodb:PutItem"]
+    assert write["Condition"] == {
+        "Null": {"dynamodb:LeadingKeys": "false"},
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [BREAKER]},
+    }
+    assert not BREAKER.startswith((SWITCH, "REQUEST#"))
+
+
+@pytest.mark.parametrize("mode", ["off", "plan"])
+def test_a_fixer_that_applies_nothing_counts_nothing(deployed: Callable[..., Template], mode: str) -> None:
+    """It has no write permission on the decisions table."""
+    template = deployed(FixMode=mode)
+    assert _on(template, "ApplyFixRole", "dynamodb:PutItem") == ["FindingsTable"]
 
 
 def test_entities_are_listed_only_for_policies_of_this_account(template: Template) -> None:

@@ -83,8 +83,8 @@ def counted() -> set[str]:
     names |= {f"Findings{transition.removeprefix('Finding ')}" for transition in RECORDED_BY_CHECKS}
     for path in [*LAYER.rglob("*.py"), *(REPOSITORY / "functions").rglob("*.py")]:
         code = path.read_text()
-        names |= set(re.findall(r"""(?:add_metric\(name=|_count\()f?"([A-Z][A-Za-z]+)\"""", code))
-        for pair in re.findall(r'(?:name=|_count\()"([A-Z]\w+)" if [\w.]+ else "([A-Z]\w+)"', code):
+        names |= set(re.findall(r"""(?:add_metric\(name=|[_.]count\()f?"([A-Z][A-Za-z]+)\"""", code))
+        for pair in re.findall(r'(?:name=|[_.]count\()"([A-Z]\w+)" if [\w.]+ else "([A-Z]\w+)"', code):
             names |= set(pair)
     return names
 

@@ -18,6 +18,7 @@ from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.maintenance import DigestReader, MaintenanceTable
 from permission_guard.aws.tables.role_index import RoleIndex
+from permission_guard.aws.tables.stops import StopTable
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bus.publisher import TransitionPublisher
@@ -29,13 +30,15 @@ from permission_guard.delivery.ledger import DeliveryLedger
 from permission_guard.delivery.transitions import RecordedFindings
 from permission_guard.findings.baseline import Baselines
 from permission_guard.findings.store import FindingStore
-from permission_guard.fixes.base import FixState, Writer
+from permission_guard.fixes.base import FixState, Writer, Writers
 from permission_guard.fixes.decisions import DecisionStore
-from permission_guard.fixes.fixer import Decisions, FixQuota, FixStateSource
+from permission_guard.fixes.stop import BreakerStore, StopState
+from permission_guard.fixes.stop_requests import SwitchStore
+from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
 from permission_guard.maintenance.maintainer import DigestSender, FirstList, MaintenanceStore
 from permission_guard.maintenance.maintainer import Findings as MaintainedFindings
 from permission_guard.sweep.sweep import Cursors, FunctionIndex, OpenFindings
-from tests.fakes import InMemoryFindings, InMemoryState
+from tests.fakes import InMemoryFindings, InMemoryState, InMemoryStop
 from tests.unit.delivery.memory_ledger import MemoryLedger
 from tests.unit.maintenance import account as maintained
 from tests.unit.sweep import account
@@ -64,6 +67,14 @@ from tests.unit.sweep import account
         (FixState, InMemoryState),
         (Writer, RoleWriter),
         (Writer, InMemoryState),
+        (Writers, RoleWriter),
+        (Writers, InMemoryState),
+        (StopState, StopTable),
+        (StopState, InMemoryStop),
+        (BreakerStore, StopTable),
+        (BreakerStore, InMemoryStop),
+        (SwitchStore, StopTable),
+        (SwitchStore, InMemoryStop),
         (FunctionDirectory, RoleIndex),
         (RoleUsers, RoleIndex),
         (RoleUsers, InMemoryFindings),

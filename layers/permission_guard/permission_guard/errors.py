@@ -16,7 +16,9 @@ PermissionGuardError
 │   └── ConfigurationUnavailableError  the configuration document could not be read, and none was read before
 ├── EventRejectedError      EventBridge rejects an event for good, even in its smallest form
 ├── WriteFailedError        AWS denied a write for good; carries AWS's message
+│   └── RoleNotReadyError   AWS denied it because of the role, whose new policies may not have propagated
 ├── FixRefusedError         a guard refused a fix, or could not be evaluated; carries the reason
+├── FixingStoppedError      all fixing is stopped, so a call to AWS was not made; carries why
 ├── RequestRefusedError     a request of a person is refused; carries the reason
 │   └── CallerUnprovenError its signature does not prove who made it
 ├── UnknownStateError       a rule needs state that could not be read: its verdict is unknown
@@ -122,8 +124,16 @@ class WriteFailedError(PermissionGuardError):
     """AWS denied a write, and will deny it again: no permission, a quota, an unmodifiable entity."""
 
 
+class RoleNotReadyError(WriteFailedError):
+    """AWS denied a write because a role lacks a permission. A new policy of the role may not have propagated yet."""
+
+
 class FixRefusedError(PermissionGuardError):
     """A guard refused a fix, or could not be evaluated."""
+
+
+class FixingStoppedError(PermissionGuardError):
+    """All fixing is stopped, so a call to AWS was not made. A person resumes it."""
 
 
 class RequestRefusedError(PermissionGuardError):

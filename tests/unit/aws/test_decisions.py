@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -234,7 +233,7 @@ def test_a_decision_is_sent_with_a_signature_that_the_function_accepts(
     assert sent(monkeypatch, invoked)["decided_by"] == sts.CALLER
     (payload,) = invoked.payloads
     signed = payload.pop("signature")
-    assert payload == asdict(REQUEST)
+    assert payload == REQUEST.to_document()
     assert arn_of(signed) == sts.CALLER
 
 

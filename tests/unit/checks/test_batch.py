@@ -13,11 +13,11 @@ import pytest
 from permission_guard.aws.time_limit import TimeLimit
 from permission_guard.checks.batch import (
     MAX_FUNCTIONS_OF_ROLES,
-    MAX_UNKNOWN_LINES,
     MIN_MILLIS_FOR_A_CHECK,
     RESERVED_MILLIS,
     CheckBatch,
 )
+from permission_guard.checks.batch_log import MAX_UNKNOWN_LINES
 from permission_guard.checks.checker import Checker
 from permission_guard.checks.requests import CheckRequest
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun

@@ -157,7 +157,7 @@ def test_a_fix_that_starts_during_a_check_is_kept() -> None:
     checker = new_checker(state, store)
     checker.check(TARGET, checker.start(TARGET))
     intent = FixRecord(
-        name="attach-managed-policy", result=FixResult.APPLYING, summary="x", at="", attempts=1, owner="one"
+        name="attach-managed-policy", result=FixResult.APPLYING, summary="x", at=NOW, attempts=1, owner="one"
     )
 
     def start_fix_once() -> None:

@@ -10,8 +10,9 @@ import pytest
 from permission_guard.checks.checker import Checker
 from permission_guard.checks.requests import CheckRequest, CheckResult
 from permission_guard.config.document import ExceptionEntry, Exclusion, FunctionTags, GuardConfig, RuleConfig
-from permission_guard.model.findings import Status, SuppressedBy
+from permission_guard.model.findings import Status
 from permission_guard.model.state import Unread
+from permission_guard.model.suppressions import SuppressedBy
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Severity
 from permission_guard.rules.configured import configured

@@ -11,8 +11,9 @@ from permission_guard.checks.checker import Checker
 from permission_guard.config.document import ExceptionEntry, GuardConfig
 from permission_guard.findings.lifecycle import suppressed
 from permission_guard.iam import TrustSet, parse_policy
-from permission_guard.model.findings import Status, SuppressedBy, Suppression
+from permission_guard.model.findings import Status
 from permission_guard.model.state import ResourcePolicy, Snapshot
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.targets import Direction
 from permission_guard.rules.invoke_policy.public_invoke import PublicInvoke
 from tests.fakes import FUNCTION_ARN, NOW, TARGET, Clock, InMemoryFindings, InMemoryState, a_function

@@ -89,7 +89,7 @@ def test_the_examples_of_the_starting_file_are_valid(now: datetime) -> None:
     text = re.sub(r"^(rules|exceptions|exclusions): .*\n", "", starting_file(now), flags=re.MULTILINE)
     text = re.sub(r"^# ((?:rules|exceptions|exclusions):$|  .*$)", r"\1", text, flags=re.MULTILINE)
     config = config_of(compose_yaml(text), now=now, rejects_expired=True)
-    assert (len(config.rules), len(config.exceptions), len(config.exclusions)) == (2, 1, 1)
+    assert (len(config.rules), len(config.exceptions), len(config.exclusions)) == (3, 1, 1)
 
 
 def test_an_existing_file_is_kept(tmp_path: Path) -> None:
@@ -141,8 +141,10 @@ def test_mistakes_are_json_for_programs() -> None:
                 "column": 1,
             }
         ],
+        "warnings": [],
     }
-    assert json.loads(run("validate", "-", "--format", "json", stdin="{}")[1]) == {"valid": True, "problems": []}
+    valid = {"valid": True, "problems": [], "warnings": []}
+    assert json.loads(run("validate", "-", "--format", "json", stdin="{}")[1]) == valid
 
 
 def test_the_effective_configuration_has_every_default_and_every_rule() -> None:
@@ -157,13 +159,16 @@ def test_the_effective_configuration_has_every_default_and_every_rule() -> None:
         "enabled": True,
         "severity": "critical",
         "severity_set": True,
+        "fix_mode": None,
     }
     assert document["rules"]["PG209"] == {
         "name": "role-shared",
         "enabled": False,
         "severity": "low",
         "severity_set": False,
+        "fix_mode": None,
     }
+    assert document["rules"]["PG201"]["fix_mode"] == "auto"
     assert document["exceptions"][0]["expires"] == f"{TOMORROW}T00:00:00Z"
     assert yaml.safe_load(run("show", "-", "--format", "yaml", stdin=DOCUMENT)[1]) == document
     assert read_config(json.dumps({**document, "rules": {}}), now=datetime.now(UTC)).exclusions
@@ -178,14 +183,59 @@ def test_the_effective_configuration_is_for_reading_as_its_help_says(format_: st
     assert "`config push` refuse it" in run("show", "--help")[1]
 
 
+MODES = "rules:\n  PG201:\n    fix: auto\n  PG107:\n    fix: off\n"
+WARNINGS = [
+    "rules.PG107.fix has no effect: the bot has no fix for PG107.",
+    "rules.PG201.fix is auto, but the stack's FixMode is plan, and applies. A deployment can change it.",
+]
+
+
+def test_a_mode_of_fixes_without_an_effect_is_a_warning() -> None:
+    """The document is valid. The ceiling is known only if it is given."""
+    code, _, errors = run("validate", "-", "--fix-mode", "plan", stdin=MODES)
+    assert (code, errors.splitlines()) == (0, [f"Warning: {warning}" for warning in WARNINGS])
+    assert run("validate", "-", stdin=MODES)[2].splitlines() == [f"Warning: {WARNINGS[0]}"]
+    _, output, _ = run("validate", "-", "--fix-mode", "plan", "--format", "json", stdin=MODES)
+    assert json.loads(output) == {"valid": True, "problems": [], "warnings": WARNINGS}
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "document", "mode"),
+    [
+        ("plan", MODES, "plan"),
+        ("auto", MODES, "auto"),
+        ("approve", "{}", "approve"),
+        ("auto", "fixes: {mode: plan}", "plan"),
+        ("auto", "fixes: {mode: plan}\nrules: {event-source-read-missing: {fix: approve}}", "approve"),
+    ],
+)
+def test_the_effective_modes_are_shown_under_a_ceiling(ceiling: str, document: str, mode: str) -> None:
+    """In every format."""
+    shown = json.loads(run("show", "-", "--fix-mode", ceiling, "--format", "json", stdin=document)[1])
+    assert shown["rules"]["PG201"]["fix_mode"] == mode
+    table = run("show", "-", "--fix-mode", ceiling, stdin=document)[1]
+    (row,) = [line for line in table.splitlines() if line.startswith("│ PG201")]
+    assert row.split("│")[5].strip() == mode
+
+
+def test_a_mode_of_fixes_is_one_of_four() -> None:
+    """In YAML, `off` is a text here."""
+    code, _, errors = run("validate", "-", stdin="rules: {PG201: {fix: aprove}}\nfixes: {mode: never}\n")
+    assert code == 2
+    assert '"aprove" is not one of off, plan, approve, auto. Did you mean approve?' in errors
+    assert 'fixes.mode: the text "never" is not one of off, plan, approve, auto.' in errors
+    assert run("validate", "-", stdin="rules: {PG201: {fix: off}}")[0] == 0
+
+
 def test_the_tables_show_what_is_set() -> None:
     """Text of the document is printed as it is written."""
     code, output, _ = run("show", "-", stdin=DOCUMENT)
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if "│" in line]
     assert code == 0
     assert ["grace_period_seconds", "120"] in rows
-    assert ["PG107", "public-function-url", "yes", "critical (set here)"] in rows
-    assert ["PG209", "role-shared", "no", "low"] in rows
+    assert ["PG107", "public-function-url", "yes", "critical (set here)", "-"] in rows
+    assert ["PG209", "role-shared", "no", "low", "-"] in rows
+    assert ["PG201", "event-source-read-missing", "yes", "high", "as FixMode"] in rows
     assert [
         "public-shop",
         "PG107",

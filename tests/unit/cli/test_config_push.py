@@ -28,6 +28,7 @@ class Sender:
     """Stands for what deploys a document; `steps` are the states of the deployment, one for each read."""
 
     region = "eu-west-1"
+    fix_mode = "plan"
 
     def __init__(self, *steps: Rollout | Exception, error: Exception | None = None) -> None:
         self.steps, self.error = list(steps), error
@@ -153,3 +154,12 @@ def test_a_deployment_that_cannot_be_followed_is_not_called_a_success(push: Push
     """Ten reads in a row have failed."""
     code, output = push(Sender(LOST), "--yes")
     assert (code, output) == (1, f"Deployment 3 goes on, but cannot be followed: {LOST}\n")
+
+
+def test_a_mode_above_that_of_the_stack_is_a_warning(push: Push) -> None:
+    """The document is deployed: another stack may allow more."""
+    push.path.write_text("rules: {PG201: {fix: auto}}\n")
+    sender = Sender(COMPLETE)
+    code, output = push(sender, "--yes")
+    assert (code, sender.sent[0]["rules"]["PG201"]["fix"]) == (0, "auto")
+    assert "Warning: rules.PG201.fix is auto, but the stack's FixMode is plan, and applies." in output

@@ -10,7 +10,7 @@ import pytest
 
 from permission_guard.delivery.message import HAPPENED, FindingMessage, SectionStyle, compose
 from permission_guard.findings.lifecycle import advanced
-from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.model.findings import Finding, FixRecord, FixResult, PlannedCall, Status, Transition, UndoRecord
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.verdicts import Remedy
 from tests.fakes import NOW, a_finding
@@ -79,7 +79,13 @@ def test_remedies_are_shown_while_the_finding_is_open_and_no_fix_is_in_progress(
     [
         (ManagedBy("cloudformation", "shop"), "The CloudFormation stack shop owns this function. Make the fix there"),
         (ManagedBy("terraform"), "Terraform seems to manage this function. Make the fix there"),
-        (ManagedBy("pulumi"), "pulumi seems to manage this function. Make the fix there"),
+        (
+            ManagedBy("cloudformation", "shop in eu-west-1", "orders-role"),
+            "The CloudFormation stack shop in eu-west-1 owns the role orders-role. Make the fix there",
+        ),
+        (ManagedBy("cdk", is_configured=True), "The AWS CDK manages this function. Make the fix there"),
+        (ManagedBy("other", is_configured=True), "A tool outside AWS manages this function. Make the fix there"),
+        (ManagedBy("pulumi"), "Pulumi seems to manage this function. Make the fix there"),
     ],
 )
 def test_the_owner_of_the_function_comes_before_the_remedies(managed_by: ManagedBy, text: str) -> None:
@@ -159,3 +165,50 @@ def test_the_end_of_a_suppression_does_not_say_that_the_problem_was_resolved() -
     assert compose(reopened).happened == "The finding is no longer suppressed. The problem still exists."
     resolved = advanced(advanced(reopened, Transition.RESOLVED, NOW), Transition.REOPENED, NOW)
     assert compose(resolved).happened == HAPPENED[Transition.REOPENED]
+
+
+def test_an_applied_fix_with_a_plan_is_undone_by_the_bot() -> None:
+    """The command needs the id alone; the one for AWS is below it."""
+    assert APPLIED.fix is not None
+    call = PlannedCall(operation="iam:AttachRolePolicy", parameters={"RoleName": "orders-role"})
+    planned = replace(APPLIED, fix=replace(APPLIED.fix, calls=(call,)))
+    commands = {one.title: one.text for one in compose(planned).sections}
+    assert commands["How to undo it"] == f"permission-guard fixes undo {APPLIED.id}"
+    assert commands["How to undo it by hand"] == APPLIED.fix.undo
+
+
+@pytest.mark.parametrize(
+    ("transition", "result", "happened"),
+    [
+        (Transition.FIX_UNDONE, FixResult.UNDONE, "The fix was undone."),
+        (Transition.FIX_REFUSED, FixResult.APPLIED, "The bot refused to undo the fix"),
+        (Transition.FIX_FAILED, FixResult.APPLIED, "Undoing the fix failed."),
+    ],
+)
+def test_the_end_of_an_undo_is_told_with_who_requested_it_and_why(
+    transition: Transition, result: FixResult, happened: str
+) -> None:
+    """And with what the undo and others changed."""
+    assert APPLIED.fix is not None
+    call = PlannedCall(operation="iam:DetachRolePolicy", parameters={"RoleName": "orders\u202e-role"})
+    undo = UndoRecord(
+        revision=3,
+        by="arn:aws:iam::123456789012:user/jane",
+        at=NOW,
+        reason="Orders is down",
+        calls=(call,),
+        before={"attached": ["a", "added"]},
+        after={"attached": ["added"]},
+        ended_at=NOW,
+        summary="It ended.",
+    )
+    fix = replace(APPLIED.fix, result=result, after={"attached": ["a"]}, undo_record=undo)
+    message = compose(replace(APPLIED, transition=transition, fix=fix))
+    texts = {one.title: one.text for one in message.sections}
+    assert message.happened.startswith(happened)
+    assert texts["Undo requested by"] == f"arn:aws:iam::123456789012:user/jane at {NOW}: Orders is down"
+    assert texts["How the undo ended"].endswith("It ended.")
+    assert texts["Calls to AWS that undo it"] == "iam:DetachRolePolicy\n  RoleName: orders-role"
+    assert texts["What others changed since the fix"] == "attached:\n  + added\n  1 unchanged"
+    assert texts["Before and after the undo"] == "attached:\n  - a\n  1 unchanged"
+    assert ("How to undo it" in texts) == (result is FixResult.APPLIED)

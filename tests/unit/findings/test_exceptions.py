@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from permission_guard.config.document import ExceptionEntry, Exclusion, FunctionTags, GuardConfig
 from permission_guard.findings.exceptions import Exceptions, exclusion_of, exclusions_by_tag, needs_tags
-from permission_guard.model.findings import Finding, SuppressedBy, Suppression
 from permission_guard.model.state import Unread
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from tests.fakes import ACCOUNT, FUNCTION_ARN, NOW, OTHER, ROLE_ARN, TARGET, a_finding
+
+if TYPE_CHECKING:
+    from permission_guard.model.findings import Finding
 
 UNREAD = Unread("lambda:ListTags", "AccessDenied", "no", denied=True)
 STATEMENT = a_finding(rule_id="PG107", subject="statement/public")

@@ -10,18 +10,9 @@ from hypothesis import strategies as st
 
 from permission_guard.findings.lifecycle import Change, reconcile, suppressed
 from permission_guard.iam import TrustSet
-from permission_guard.model.findings import (
-    MAX_EVENT_IDS,
-    Cause,
-    Finding,
-    FixRecord,
-    FixResult,
-    Status,
-    SuppressedBy,
-    Suppression,
-    Transition,
-)
+from permission_guard.model.findings import MAX_EVENT_IDS, Cause, Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import ManagedBy
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.verdicts import Outcome, Remedy, Severity, Verdict, finding_id
 from permission_guard.rules import RULES
 from permission_guard.rules.report import Report

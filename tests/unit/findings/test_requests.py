@@ -11,7 +11,8 @@ import pytest
 
 from permission_guard.errors import UNREADABLE, ConflictError, RequestRefusedError
 from permission_guard.findings.requests import FindingRequest, FindingRequestKind, Managed, manage
-from permission_guard.model.findings import Status, SuppressedBy, Suppression, Transition
+from permission_guard.model.findings import Status, Transition
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, ROLE_ARN, TARGET, InMemoryFindings, a_finding
 
 if TYPE_CHECKING:

@@ -8,15 +8,8 @@ import pytest
 
 from permission_guard.findings.lifecycle import Change, reconcile, reopened, resolved, suppressed
 from permission_guard.iam import TrustSet
-from permission_guard.model.findings import (
-    MAX_HISTORY,
-    Cause,
-    Finding,
-    Status,
-    SuppressedBy,
-    Suppression,
-    Transition,
-)
+from permission_guard.model.findings import MAX_HISTORY, Cause, Finding, Status, Transition
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.rules.execution_role.event_source_read_missing import EventSourceReadMissing
 from permission_guard.rules.execution_role.role_trust_too_broad import RoleTrustTooBroad

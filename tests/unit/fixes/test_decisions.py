@@ -7,11 +7,21 @@ from typing import Any
 
 import pytest
 
+from permission_guard.config.document import Fixes, GuardConfig, RuleConfig
 from permission_guard.config.settings import FixMode
 from permission_guard.errors import UNREADABLE, ConflictError, RequestRefusedError
 from permission_guard.fixes.decisions import VALID_FOR, Decision, DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
-from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, ROLE_ARN, SQS_POLICY_ARN, InMemoryFindings, a_finding
+from tests.fakes import (
+    FINDING_ID,
+    FUNCTION_ARN,
+    NOW,
+    ROLE_ARN,
+    SQS_POLICY_ARN,
+    InMemoryFindings,
+    InMemoryStop,
+    a_finding,
+)
 
 JANE = "arn:aws:sts::123456789012:assumed-role/platform/jane"
 PROPOSAL = FixRecord(
@@ -42,10 +52,27 @@ def store() -> InMemoryFindings:
     return findings
 
 
-def decide_on(store: InMemoryFindings, *, mode: FixMode = FixMode.APPROVE, caller: str = JANE, **more: Any) -> Decision:
+def decide_on(
+    store: InMemoryFindings,
+    *,
+    mode: FixMode = FixMode.APPROVE,
+    config: GuardConfig = GuardConfig(),  # noqa: B008 - it is immutable
+    caller: str = JANE,
+    stop: InMemoryStop | None = None,
+    **more: Any,
+) -> Decision:
     """Decide on the proposal."""
     request = DecisionRequest.from_document({**DOCUMENT, **more})
-    return decide(request, caller=caller, mode=mode, findings=store, decisions=store, now=NOW)
+    return decide(
+        request,
+        caller=caller,
+        mode=mode,
+        config=config,
+        findings=store,
+        decisions=store,
+        stop=stop or InMemoryStop(),
+        now=NOW,
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,6 +99,27 @@ def test_modes_without_approvals_take_no_decision(store: InMemoryFindings, mode:
     """It would never have an effect."""
     with pytest.raises(RequestRefusedError, match=f"FixMode is {mode}"):
         decide_on(store, mode=mode)
+
+
+@pytest.mark.parametrize("kind", ["approve", "reject"])
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (
+            GuardConfig(rules={"PG201": RuleConfig(fix=FixMode.PLAN)}),
+            "rules.PG201.fix is plan: no fix of PG201 is applied",
+        ),
+        (GuardConfig(fixes=Fixes(mode=FixMode.OFF)), "fixes.mode is off: no fix of PG201 is applied"),
+    ],
+)
+def test_a_rule_whose_mode_takes_no_approvals_takes_no_decision(
+    store: InMemoryFindings, config: GuardConfig, reason: str, kind: str
+) -> None:
+    """The proposal was made before the document was changed. Nothing is recorded that would never have an effect."""
+    with pytest.raises(RequestRefusedError) as refused:
+        decide_on(store, mode=FixMode.AUTO, config=config, kind=kind)
+    assert str(refused.value) == reason
+    assert (store.decisions, store.one()) == ({}, PROPOSED)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +212,7 @@ def test_what_is_recorded_but_cannot_be_read_is_not_decided(
 
 
 INVALID: dict[str, tuple[Any, ...]] = {
-    "kind": (None, "undo", "Approve", ["approve"], "approve\n"),
+    "kind": (None, "undone", "Approve", ["approve"], "approve\n"),
     "finding_id": (None, "", "x" * 32, FINDING_ID.upper(), FINDING_ID + "0", 7),
     "revision": (None, 0, -1, 1.0, True, "2", float("nan"), float("inf"), 10**9 + 1, 10**400),
     "plan_hash": (None, "0" * 63, "g" * 64),
@@ -217,6 +265,7 @@ def test_an_approval_is_of_one_plan_and_valid_for_24_hours() -> None:
     assert decision.approves("a", last)
     assert not decision.approves("a", last.replace("30:00.000", "30:00.001"))
     assert not decision.approves("b", NOW)
-    assert not replace(decision, at="2026-11-21T09:30:00.001+00:00").approves("a", NOW)
+    assert replace(decision, at="2026-11-20T09:31:00.000+00:00").approves("a", NOW), "clocks differ"
+    assert not replace(decision, at="2026-11-20T09:31:00.001+00:00").approves("a", NOW)
     assert not replace(decision, at="9999-12-31T23:59:59-23:59").approves("a", NOW)
     assert not replace(decision, kind=DecisionKind.REJECT).approves("a", NOW)

@@ -11,21 +11,25 @@ from uuid import uuid4
 
 import pytest
 
-from permission_guard.config.document import ExceptionEntry, Exclusion, GuardConfig
+from permission_guard.config.document import ExceptionEntry, Exclusion, GuardConfig, RuleConfig
 from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.errors import (
     ConflictError,
     FixInProgressError,
     FixNotVisibleError,
+    RequestRefusedError,
     RetryableError,
     WriteFailedError,
 )
+from permission_guard.fixes.afterwards import Afterwards
 from permission_guard.fixes.decisions import Decision, DecisionKind, DecisionRequest, decide
-from permission_guard.fixes.fixer import LEASE, MAX_TRIES, Fixer, FixOutcome
+from permission_guard.fixes.fixer import IN_PROGRESS_SECONDS, VERIFY_AFTER_SECONDS, Fixer
+from permission_guard.fixes.recorder import LEASE, FixOutcome
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import Snapshot
 from permission_guard.rules import RULES
+from tests.fake_mappings import InMemoryMappings, InMemorySimulator
 from tests.fakes import (
     DENIED,
     FINDING_ID,
@@ -39,6 +43,7 @@ from tests.fakes import (
     Clock,
     InMemoryFindings,
     InMemoryState,
+    InMemoryStop,
     a_finding,
     a_mapping,
     a_policy,
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from permission_guard.findings.lifecycle import Change
+    from permission_guard.model.state import Role
 
 JANE = "arn:aws:sts::123456789012:assumed-role/platform/jane"
 DECIDE_FIX = "arn:aws:lambda:us-east-1:123456789012:function:decide-fix"
@@ -67,13 +73,17 @@ class Setup:
 
     mode: FixMode = FixMode.AUTO
     auto_fix: AutoFix = AutoFix.GRANT
+    config: GuardConfig = field(default_factory=GuardConfig)
     limit: int = 20
     state: InMemoryState = field(default_factory=lambda: InMemoryState(BROKEN))
     store: InMemoryFindings = field(default_factory=InMemoryFindings)
+    stop: InMemoryStop = field(default_factory=InMemoryStop)
     waited: list[float] = field(default_factory=list)
+    simulator: InMemorySimulator = field(default_factory=InMemorySimulator)
     is_open: bool = True
 
     def __post_init__(self) -> None:
+        self.mappings = InMemoryMappings(self.state)
         if self.is_open and not self.store.documents:
             self.store.put(a_finding())
 
@@ -96,27 +106,42 @@ class Setup:
             DecisionRequest(**{**values, **more}),
             caller=JANE,
             mode=self.mode,
+            config=self.config,
             findings=self.store,
             decisions=self.store,
+            stop=self.stop,
             now=NOW,
         )
 
     def fixer(self, **more: Any) -> Fixer:
         """Return the fixer."""
+        clock = Clock()
+        afterwards = Afterwards(
+            config=self.config.fixes,
+            mappings=self.mappings,
+            writers=self.mappings,
+            simulator=self.simulator,
+            stop=self.stop,
+            clock=clock,
+            wait=self.waited.append,
+            verify_after=VERIFY_AFTER_SECONDS,
+        )
         values: dict[str, Any] = {
             "mode": self.mode,
             "auto_fix": self.auto_fix,
             "max_fixes_an_hour": self.limit,
             "decide_fix_arn": DECIDE_FIX,
             "rules": RULE_OBJECTS,
-            "config": GuardConfig(),
+            "config": self.config,
             "source": self.state,
             "fix_state": self.state,
             "store": self.store,
             "decisions": self.store,
             "quota": self.store,
-            "writer": self.state,
-            "clock": Clock(),
+            "stop": self.stop,
+            "writers": self.state,
+            "afterwards": afterwards,
+            "clock": clock,
             "wait": self.waited.append,
             "token": lambda: uuid4().hex,
         }
@@ -346,6 +371,137 @@ def test_approvals_are_not_accepted_in_mode_plan() -> None:
     assert setup.state.attached == []
 
 
+PLANNED = GuardConfig(rules={"PG201": RuleConfig(fix=FixMode.PLAN)})
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [(FixMode.OFF, "rules.PG201.fix is off"), (FixMode.APPROVE, "the proposal waits for an approval")],
+)
+def test_a_rule_has_a_mode_of_its_own_under_the_ceiling(mode: FixMode, reason: str) -> None:
+    """In `auto`, this rule alone is off, or waits for approvals."""
+    setup = Setup(FixMode.AUTO, config=GuardConfig(rules={"PG201": RuleConfig(fix=mode)}))
+    setup.handle()
+    assert setup.handle().summary == reason
+    assert setup.state.attached == []
+
+
+def test_a_rule_that_is_only_planned_takes_no_approval() -> None:
+    """Its proposal has no command, and no decision about it is recorded. When the rule is set higher, it has one."""
+    setup = Setup(FixMode.AUTO, config=PLANNED)
+    assert setup.handle().result is FixResult.PROPOSED
+    assert fix_of(setup.store.one()).approve == ""
+    with pytest.raises(RequestRefusedError, match=r"rules\.PG201\.fix is plan: no fix of PG201 is applied"):
+        setup.decide()
+    setup.config = GuardConfig(rules={"PG201": RuleConfig(fix=FixMode.APPROVE)})
+    setup.handle()
+    assert fix_of(setup.store.one()).approve
+    setup.decide()
+    assert setup.handle().result is FixResult.APPLIED
+
+
+def test_no_document_sets_a_mode_above_the_ceiling() -> None:
+    """Whoever may deploy a configuration must not be able to have roles changed."""
+    setup = Setup(FixMode.PLAN, config=GuardConfig(rules={"PG201": RuleConfig(fix=FixMode.AUTO)}))
+    assert setup.handle().result is FixResult.PROPOSED
+    assert (fix_of(setup.store.one()).approve, setup.state.attached) == ("", [])
+
+
+def test_an_approval_is_not_accepted_after_the_rule_was_set_lower() -> None:
+    """The document was changed between the approval and the fix."""
+    setup = Setup(FixMode.APPROVE)
+    setup.handle()
+    setup.decide()
+    setup.config = PLANNED
+    assert setup.handle().summary == "rules.PG201.fix is plan: approvals are not accepted"
+    assert setup.state.attached == []
+
+
+# ── The plan ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+HELD = "arn:aws:iam::123456789012:policy/orders"
+WIDER = {**SQS_POLICY, "Statement": [*SQS_POLICY["Statement"], statement("s3:GetObject")]}
+
+
+def test_a_proposal_is_the_whole_plan() -> None:
+    """The calls, the state before and after, what it rests on and what is unknown, and when it was made."""
+    setup = Setup(FixMode.APPROVE)
+    setup.handle()
+    fix = fix_of(setup.store.one())
+    assert [(call.operation, dict(call.parameters)) for call in fix.calls] == [
+        ("iam:AttachRolePolicy", {"RoleName": "orders-role", "PolicyArn": SQS_POLICY_ARN})
+    ]
+    assert fix.expected == {"role_arn": ROLE_ARN, "attached_policies": [SQS_POLICY_ARN]}
+    assert list(fix.rests_on["policy_sha256"]) == [SQS_POLICY_ARN]
+    assert fix.unknowns
+    assert fix.planned_at > NOW
+    setup.decide()
+    setup.handle()
+    applied = fix_of(setup.store.one())
+    assert (applied.plan_hash, applied.after) == (fix.plan_hash, fix.expected)
+
+
+@pytest.mark.parametrize(
+    ("role", "managed", "changed"),
+    [
+        (a_role(attached={HELD: a_policy(allow("logs:*"))}), SQS_POLICY, "before.attached_policies"),
+        (a_role(allow("sqs:ReceiveMessage")), SQS_POLICY, "rests_on.missing"),
+        (a_role(allow("logs:*")), WIDER, "rests_on.policy_sha256"),
+    ],
+    ids=["another policy was attached", "a permission was added", "AWS changed its policy"],
+)
+def test_a_plan_that_no_longer_fits_is_not_applied_and_proposed_anew(role: Role, managed: Any, changed: str) -> None:
+    """Each delivery of the event proposes the same new plan, once. Its own approval applies it."""
+    setup = Setup(FixMode.APPROVE)
+    setup.handle()
+    first = fix_of(setup.store.one())
+    setup.decide()
+    setup.state.state, setup.state.managed = polling(role), {SQS_POLICY_ARN: a_policy(managed)}
+    outcome = setup.handle()
+    assert (outcome.result, setup.state.attached) == (FixResult.PROPOSED, [])
+    assert f"{JANE} approved another plan. Since then has changed: {changed}" in outcome.summary
+    second = setup.store.one()
+    assert fix_of(second).plan_hash != first.plan_hash
+    assert fix_of(second).plan_hash in fix_of(second).approve
+    assert fix_of(second).decided_by == ""
+    assert setup.handle().summary == "the proposal waits for an approval"
+    assert setup.store.one() == second
+    with pytest.raises(RequestRefusedError, match="the proposal has changed"):
+        setup.decide(plan_hash=first.plan_hash)
+    setup.decide()
+    assert setup.handle().result is FixResult.APPLIED
+
+
+def test_a_proposal_of_an_earlier_version_is_made_anew() -> None:
+    """It waited for an approval before the update, and did not show its whole plan."""
+    setup = Setup(FixMode.APPROVE)
+    setup.handle()
+    setup.store.put(as_earlier_version(setup.store.one()))
+    outcome = setup.handle()
+    assert (outcome.result, setup.state.attached) == (FixResult.PROPOSED, [])
+    assert fix_of(setup.store.one()).calls
+    assert setup.handle().summary == "the proposal waits for an approval"
+
+
+def test_an_approval_of_an_earlier_version_s_plan_applies_nothing() -> None:
+    """Its command still works after the update, and leads to a proposal that shows everything."""
+    setup = Setup(FixMode.APPROVE)
+    setup.handle()
+    setup.store.put(as_earlier_version(setup.store.one()))
+    setup.decide()
+    outcome = setup.handle()
+    assert (outcome.result, setup.state.attached) == (FixResult.PROPOSED, [])
+    assert f"{JANE} approved another plan." in outcome.summary
+    setup.decide()
+    assert setup.handle().result is FixResult.APPLIED
+
+
+def as_earlier_version(finding: Finding) -> Finding:
+    """Return a finding as an earlier version recorded its proposal."""
+    old = replace(fix_of(finding), calls=(), expected={}, rests_on={}, unknowns=(), planned_at="")
+    return replace(finding, fix=old)
+
+
 # ── Nothing to do ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -407,24 +563,6 @@ def test_only_the_mapping_of_the_finding_is_evaluated() -> None:
 # ── Limits ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_finding_that_keeps_coming_back_requires_manual_action() -> None:
-    """Something reverts the fix: it is applied three times and no more."""
-    setup = Setup()
-    results = []
-    for _ in range(MAX_TRIES + 1):
-        results.append(setup.handle().result)
-        setup.state.state = BROKEN
-        again = setup.store.one()
-        setup.store.put(replace(again, transition=Transition.REOPENED, revision=again.revision + 1))
-    assert results == [FixResult.APPLIED] * MAX_TRIES + [FixResult.REFUSED]
-    assert len(setup.state.attached) == MAX_TRIES
-    refused = setup.store.history[-2]
-    assert fix_of(refused).summary == (
-        "The problem came back after 3 fixes. Manual action required: find out what reverts them."
-    )
-    assert fix_of(refused).attempts == MAX_TRIES
-
-
 def test_the_number_of_fixes_per_hour_is_limited() -> None:
     """The limit is per account. The fix is not refused: the sweep hands the finding over again, for a retry."""
     store = InMemoryFindings(fixes={"2026-11-20T09": {"one#1", "two#1"}})
@@ -476,10 +614,10 @@ STACK = {"aws:cloudformation:stack-name": "shop"}
         (replace(BROKEN, tags=None), "could not be read"),
         (polling(a_role(tags={"permission-guard:fix": "never"})), "orders-role is tagged permission-guard:fix=never"),
         (polling(a_role(tags=STACK)), "orders-role belongs to the CloudFormation stack shop"),
-        (polling(a_role(DENY)), "would not help: Explicitly denied by statement 'NoReceiving'"),
+        (polling(a_role(DENY)), "Explicitly denied by statement 'NoReceiving'"),
         (
             polling(a_role(boundary=a_policy(allow("logs:*")))),
-            "would not help: Implicitly denied: the permissions boundary does not allow it",
+            "Implicitly denied: the permissions boundary does not allow it",
         ),
         (polling(DENIED), "Unknown whether the problem still exists: iam:GetRole failed with AccessDenied"),
         (polling(a_role(attached={"arn:aws:iam::123456789012:policy/orders": DENIED})), "Unknown whether the problem"),
@@ -625,7 +763,7 @@ def test_a_started_fix_is_not_applied_if_the_mode_is_off() -> None:
     setup.mode, setup.state.error = FixMode.OFF, None
     outcome = setup.handle()
     assert outcome.result is FixResult.REFUSED
-    assert outcome.summary == "The fix was started, but nothing was changed: FixMode is off."
+    assert outcome.summary == "The fix was started, but nothing of it is in effect: FixMode is off."
     assert setup.state.attached == []
     assert fix_of(setup.store.one()).undo.startswith("aws iam detach-role-policy")
 
@@ -724,7 +862,7 @@ def test_a_started_fix_for_a_deleted_mapping_is_refused_if_it_was_not_applied() 
     setup.state.state = replace(BROKEN, mappings=())
     outcome = setup.handle()
     assert outcome.result is FixResult.REFUSED
-    assert outcome.summary == "The fix was started, but nothing was changed: the problem no longer exists."
+    assert outcome.summary == "The fix was started, but nothing of it is in effect: the problem no longer exists."
     assert setup.state.attached == []
 
 
@@ -755,7 +893,23 @@ def test_a_started_fix_is_refused_if_a_guard_refuses_now() -> None:
     assert fix.attempts == 1
 
 
-def test_a_conflict_before_the_change_is_retried() -> None:
+def test_a_finding_that_a_check_changed_meanwhile_is_fixed_at_once() -> None:
+    """It is read again. Delivered again, its message would wait for six minutes."""
+    setup = Setup()
+    writes: list[int] = []
+
+    def write_first_once() -> None:
+        writes.append(1)
+        if len(writes) == 1:
+            found = setup.store.one()
+            setup.store.put(replace(found, revision=found.revision + 1))
+
+    setup.store.before_write = write_first_once
+    assert setup.handle().result is FixResult.APPLIED
+    assert (len(setup.state.attached), fix_of(setup.store.one()).attempts) == (1, 1)
+
+
+def test_a_conflict_before_each_try_is_retried_later() -> None:
     """The intent could not be written: nothing is attached."""
     setup = Setup()
 
@@ -799,7 +953,7 @@ def test_the_result_of_a_fix_is_not_lost_after_repeated_conflicts() -> None:
             setup.store.put(replace(found, revision=found.revision + 1))
 
     setup.store.before_write = always_write_first
-    with pytest.raises(ConflictError):
+    with pytest.raises(FixInProgressError):  # its own lease
         setup.handle()
     assert len(writes) == 7
     setup.store.before_write = lambda: None
@@ -834,7 +988,7 @@ class Interrupted:
 
 
 @pytest.mark.parametrize("mode", [FixMode.AUTO, FixMode.APPROVE])
-@pytest.mark.parametrize("at", range(1, 18))
+@pytest.mark.parametrize("at", range(1, 24))
 def test_one_event_at_two_workers_is_one_fix(mode: FixMode, at: int) -> None:
     """The second worker gets the event at any moment of the first: one transition, one write, one place of the hour."""
     setup = Setup(mode)
@@ -852,10 +1006,15 @@ def test_one_event_at_two_workers_is_one_fix(mode: FixMode, at: int) -> None:
     counter = [0]
     shared: dict[str, Any] = {
         name: Interrupted(part, counter, at, second_worker)
-        for name, part in {"store": setup.store, "source": setup.state, "fix_state": setup.state}.items()
+        for name, part in {
+            "store": setup.store,
+            "source": setup.state,
+            "fix_state": setup.state,
+            "stop": setup.stop,
+        }.items()
     }
     with suppress(RetryableError):
-        setup.handle(**shared, quota=shared["store"], writer=shared["source"], decisions=shared["store"])
+        setup.handle(**shared, quota=shared["store"], writers=shared["source"], decisions=shared["store"])
     if setup.store.one().transition is not Transition.FIX_APPLIED:
         setup.handle()  # SQS delivers what failed again
     assert [name for name, _ in setup.transitions].count("Fix Applied") == 1, others
@@ -893,6 +1052,27 @@ def test_a_fix_that_another_invocation_applies_is_left_to_it() -> None:
     setup.store.put(a_finding(fix=replace(record, lease_until=NOW)))
     assert setup.handle().result is FixResult.APPLIED
     assert setup.transitions == [("Finding Opened", 1), ("Fix Applied", 2)]
+
+
+def test_a_second_message_about_a_fix_waits_for_its_end() -> None:
+    """Most take seconds. Delivered again, it would stay in the queue for six minutes."""
+    setup = Setup()
+    setup.handle()
+    applied = setup.store.one()
+    lease = (datetime.fromisoformat(NOW) + LEASE).isoformat()
+    in_progress = replace(fix_of(applied), result=FixResult.APPLYING, owner="another", lease_until=lease)
+    setup.store.put(a_finding(fix=in_progress))
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            setup.store.put(applied)
+
+    outcome = setup.handle(wait=wait)
+    assert (outcome.result, outcome.summary) == (None, "already handled: Fix Applied")
+    assert waited == list(IN_PROGRESS_SECONDS[:2])
+    assert len(setup.state.attached) == 1
 
 
 def test_a_lost_reply_of_the_start_does_not_stop_the_fix() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from permission_guard.checks.checker import Checker
 from permission_guard.checks.requests import CheckRequest
+from permission_guard.config.document import GuardConfig
 from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixResult
@@ -28,6 +29,7 @@ from tests.fakes import (
     Clock,
     InMemoryFindings,
     InMemoryState,
+    InMemoryStop,
     a_function,
     a_mapping,
     a_policy,
@@ -39,7 +41,7 @@ from tests.fakes import (
 from tests.unit.fixes.test_fixer import RULE_OBJECTS, TRUST, Setup
 
 if TYPE_CHECKING:
-    from permission_guard.fixes.fixer import FixOutcome
+    from permission_guard.fixes.recorder import FixOutcome
     from permission_guard.model.findings import Finding
     from permission_guard.model.state import Snapshot
 
@@ -91,8 +93,8 @@ class Story:
             plan_hash=finding.fix.plan_hash,
             nonce="0" * 32,
         )
-        stores = {"findings": self.store, "decisions": self.store}
-        decide(request, caller=JANE, mode=FixMode.AUTO, now=self.clock(), **stores)
+        stores: dict[str, Any] = {"findings": self.store, "decisions": self.store, "stop": InMemoryStop()}
+        decide(request, caller=JANE, mode=FixMode.AUTO, config=GuardConfig(), now=self.clock(), **stores)
 
     def fix(self) -> FixOutcome:
         """Handle the finding."""

@@ -9,7 +9,7 @@ from permission_guard.config.document import GuardConfig
 from permission_guard.delivery.alerts.slack.message import digest_payload
 from permission_guard.delivery.alerts.sns.message import digest_publication
 from permission_guard.maintenance.state import ExceptionMemory, MaintenanceState
-from permission_guard.model.findings import SuppressedBy
+from permission_guard.model.suppressions import SuppressedBy
 from tests.fakes import ACCOUNT
 from tests.unit.maintenance.account import START, Account, an_exception, at
 from tests.unit.maintenance.test_suppressions import suppressed

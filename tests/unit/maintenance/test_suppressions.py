@@ -10,7 +10,8 @@ import pytest
 
 from permission_guard.config.document import FunctionTags, GuardConfig
 from permission_guard.maintenance.maintainer import Outcome
-from permission_guard.model.findings import Finding, Status, SuppressedBy, Suppression, Transition
+from permission_guard.model.findings import Finding, Status, Transition
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from tests.fakes import ACCOUNT, OTHER, ROLE_ARN, TARGET, a_finding
 from tests.unit.maintenance.account import START, Account, an_exception, at
 

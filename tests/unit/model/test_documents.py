@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from permission_guard.model.documents import MAX_DEPTH, known_fields
-from permission_guard.model.findings import Finding, FixRecord, PastTransition, Suppression
+from permission_guard.model.documents import MAX_DEPTH, as_document, known_fields
+from permission_guard.model.findings import Finding, FixRecord, PastTransition, PlannedCall, UndoRecord
 from permission_guard.model.role_permissions import RoleChange
 from permission_guard.model.state import DeniedCall, ManagedBy
+from permission_guard.model.suppressions import Suppression
 from permission_guard.model.verdicts import Remedy
 
 
@@ -20,12 +22,12 @@ def test_unknown_fields_are_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    "cls", [Finding, FixRecord, Suppression, PastTransition, Remedy, ManagedBy, DeniedCall, RoleChange]
+    "cls", [Finding, FixRecord, UndoRecord, Suppression, PastTransition, Remedy, ManagedBy, DeniedCall, RoleChange]
 )
 def test_every_field_is_checked(cls: type) -> None:
     """Here, or by the constructor of an enum or of another record."""
     by_constructors = {"Severity", "Status", "Transition", "FixResult", "ManagedBy | None", "FixRecord | None"}
-    by_constructors |= {"Suppression | None", "SuppressedBy"}
+    by_constructors |= {"Suppression | None", "SuppressedBy", "UndoRecord | None"}
     for name, annotation in cls.__annotations__.items():
         if annotation not in by_constructors:
             with pytest.raises(TypeError):
@@ -69,3 +71,15 @@ def test_values_are_nested_up_to_a_limit(opening: str, closing: str) -> None:
     for depth in (MAX_DEPTH, 900):
         with pytest.raises(TypeError, match=r"DeniedCall\.configuration"):
             known_fields(DeniedCall, nested(depth))
+
+
+def test_a_record_becomes_the_document_that_asdict_makes_of_it() -> None:
+    """With the records in it, in tuples and in objects, and with copies of what can be changed."""
+    change = {"role": {"policies": ["a", 1, 1.5, True, None]}}
+    call = PlannedCall(operation="iam:AttachRolePolicy", parameters=change)
+    undo = UndoRecord(by="Ann", at="2026-11-20T09:00:00+00:00", reason="too much", revision=2, calls=(call,))
+    document = as_document(undo)
+    assert document == asdict(undo)
+    assert list(document) == list(asdict(undo))
+    document["calls"][0]["parameters"]["role"]["policies"].append("b")
+    assert change == {"role": {"policies": ["a", 1, 1.5, True, None]}}

@@ -9,16 +9,9 @@ import pytest
 
 from permission_guard.errors import UNREADABLE
 from permission_guard.findings.lifecycle import suppressed
-from permission_guard.model.findings import (
-    Finding,
-    FixRecord,
-    FixResult,
-    Status,
-    SuppressedBy,
-    Suppression,
-    Transition,
-)
+from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import DisabledBy, Snapshot
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.targets import RoleTarget
 from permission_guard.model.verdicts import Remedy, finding_id
 from tests.fakes import (
@@ -74,6 +67,32 @@ def test_a_fix_whose_lease_has_no_time_cannot_be_read(until: object) -> None:
     """Otherwise the fixer would fail on it each time, and nothing would report the finding as hidden."""
     document = FIXED.to_document()
     document["fix"]["lease_until"] = until
+    with pytest.raises(UNREADABLE):
+        Finding.from_document(document)
+
+
+@pytest.mark.parametrize(
+    ("name", "time"),
+    [
+        ("planned_at", "2026-11-20\ud800"),
+        ("planned_at", "2026-11-20T09:35:00"),
+        ("at", "soon"),
+        ("at", "9999-12-31T23:59:59-23:59"),
+    ],
+)
+def test_a_fix_with_an_invalid_time_cannot_be_read(name: str, time: str) -> None:
+    """Messages show when the state was read, and until when an approval is valid."""
+    document = FIXED.to_document()
+    document["fix"][name] = time
+    with pytest.raises(UNREADABLE):
+        Finding.from_document(document)
+
+
+@pytest.mark.parametrize("call", [{"operation": "a:B", "parameters": {}, "region": "x"}, {"operation": "a:B"}, "a:B"])
+def test_a_planned_call_has_exactly_what_people_see_of_it(call: object) -> None:
+    """The hash that they approve covers the whole call."""
+    document = FIXED.to_document()
+    document["fix"]["calls"] = [call]
     with pytest.raises(UNREADABLE):
         Finding.from_document(document)
 

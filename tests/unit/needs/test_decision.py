@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from permission_guard.iam import EvalDecision, LambdaCall
 from permission_guard.needs.base import Need
-from permission_guard.needs.decision import decide, policies_of, relevant_policies, relevant_states
-from tests.fakes import DENIED, FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, THROTTLED, a_policy, a_role, allow
+from permission_guard.needs.decision import decide, policies_of, relevant_policies, relevant_states, tags_to_read
+from tests.fakes import DENIED, FUNCTION_ARN, QUEUE_ARN, ROLE_ARN, THROTTLED, a_policy, a_role, allow, statement
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orders-1a2B3c"
+FILE_SYSTEMS = "arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/*"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TOPICS = "arn:aws:kafka:us-east-1:123456789012:topic/orders/1/*"
 RECEIVE = Need("sqs:ReceiveMessage", QUEUE_ARN)
@@ -154,6 +156,14 @@ def test_a_state_is_relevant_if_it_can_remove_a_doubt_and_the_role_s_policies_do
         ((allow("kafka-cluster:*"),), ()),
     ):
         assert relevant_states(needs, a_role(*documents), FUNCTION_ARN) == expected
+
+
+def test_what_identifies_a_resource_is_read_whatever_the_role_s_policies_allow() -> None:
+    """A restore needs a check that saw the permission on this resource, not on all of them."""
+    mount = Need("elasticfilesystem:ClientMount", FILE_SYSTEMS, unread="arn:point", identifies=True)
+    recommended = replace(mount, recommended=True, unread="arn:other")
+    for documents in ((), (allow("*"),), (denied("*"),)):
+        assert relevant_states([mount, recommended], a_role(*documents), FUNCTION_ARN) == ("arn:point",)
 
 
 # ── The attributes of a need besides its action and its resource ────────────────────────────────────────────────────
@@ -335,3 +345,58 @@ def test_a_resource_that_is_not_an_arn_is_decided_as_it_is() -> None:
     """It has no account."""
     assert verdict(Need("sqs:ReceiveMessage", "incoming-orders"), allow("sqs:*")) is EvalDecision.ALLOWED
     assert verdict(Need("sqs:ReceiveMessage", "incoming-orders")) is EvalDecision.IMPLICIT_DENY
+
+
+# ── Tags of resources ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def tagged(action: str, tags: Any, resource: str = QUEUE_ARN) -> EvalDecision:
+    """Return the decision on an action that a role is allowed on resources with the tag team=orders."""
+    role = a_role(allow(action, Condition={"StringEquals": {"aws:ResourceTag/team": "orders"}}))
+    return decide(Need(action, resource), role, FUNCTION_ARN, {}, tags).decision
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({QUEUE_ARN: {"team": "orders"}}, EvalDecision.ALLOWED),
+        ({QUEUE_ARN: {"TEAM": "orders", "stage": "live"}}, EvalDecision.ALLOWED),  # keys are not case-sensitive
+        ({QUEUE_ARN: {"team": "billing"}}, EvalDecision.IMPLICIT_DENY),
+        ({QUEUE_ARN: {"stage": "live"}}, EvalDecision.IMPLICIT_DENY),
+        ({QUEUE_ARN: {}}, EvalDecision.IMPLICIT_DENY),
+        ({QUEUE_ARN: DENIED}, EvalDecision.CONDITIONAL),
+        ({f"{QUEUE_ARN}-2": {"team": "orders"}}, EvalDecision.CONDITIONAL),
+        ({}, EvalDecision.CONDITIONAL),
+    ],
+    ids=str,
+)
+def test_tags_that_were_read_decide_and_others_are_unknown(tags: Any, expected: EvalDecision) -> None:
+    """A resource whose tags were not read may have the tag."""
+    assert tagged("sqs:ReceiveMessage", tags) is expected
+
+
+def test_an_action_that_ignores_tags_stays_unknown() -> None:
+    """AWS does not set the key for it, or does not say whose tags it has."""
+    stream = "arn:aws:dynamodb:us-east-1:123456789012:table/orders/stream/2026-11-20T00:00:00.000"
+    assert tagged("dynamodb:GetRecords", {stream: {"team": "orders"}}, stream) is EvalDecision.CONDITIONAL
+
+
+def test_a_deny_that_depends_on_tags_is_evaluated() -> None:
+    """Whatever else the role is allowed."""
+    condition = {"StringNotEquals": {"aws:ResourceTag/team": "orders"}}
+    denied = {"Version": "2012-10-17", "Statement": [statement("sqs:*", effect="Deny", Condition=condition)]}
+    role = a_role(allow("sqs:*"), denied)
+    for team, expected in (("orders", EvalDecision.ALLOWED), ("billing", EvalDecision.EXPLICIT_DENY)):
+        tags = {QUEUE_ARN: {"team": team}}
+        assert decide(Need("sqs:SendMessage", QUEUE_ARN), role, FUNCTION_ARN, {}, tags).decision is expected
+
+
+def test_tags_are_read_if_a_policy_of_the_role_depends_on_them() -> None:
+    """Of the resources of those actions alone."""
+    by_tag = {"StringEquals": {"aws:ResourceTag/team": "orders"}}
+    needs = (Need("sqs:ReceiveMessage", QUEUE_ARN), Need("sns:Publish", "arn:aws:sns:us-east-1:123456789012:news"))
+    assert tags_to_read(needs, a_role(allow("sqs:*", Condition=by_tag))) == (QUEUE_ARN,)
+    assert tags_to_read(needs, a_role(allow("sqs:*", "sns:*"))) == ()
+    limited = a_role(allow("sqs:*"), boundary=a_policy(allow("*", Condition=by_tag)))
+    assert tags_to_read(needs, limited) == (QUEUE_ARN, needs[1].resource)
+    assert tags_to_read([Need("s3:PutObject", "arn:aws:s3:::orders/*")], a_role(allow("*", Condition=by_tag))) == ()

@@ -13,16 +13,9 @@ import pytest
 from rich.console import Console
 
 from permission_guard.cli.finding_filters import Filters, Statuses
-from permission_guard.model.findings import (
-    FixRecord,
-    FixResult,
-    PastTransition,
-    Status,
-    SuppressedBy,
-    Suppression,
-    Transition,
-)
+from permission_guard.model.findings import FixRecord, FixResult, PastTransition, Status, Transition
 from permission_guard.model.state import ManagedBy
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.reports import findings as report
 from permission_guard.reports.findings import Unreadable, age, print_csv, print_finding, print_table, worst_first

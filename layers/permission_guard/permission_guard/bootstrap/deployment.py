@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.aws.clients import client_as
 from permission_guard.aws.readers.deployed_stack import deployed_stack
-from permission_guard.aws.senders.signed_requests import send_finding_request
+from permission_guard.aws.senders.signed_requests import send_decision, send_finding_request, send_stop_request
 from permission_guard.aws.tables.finding_list import FindingList
 from permission_guard.errors import ConfigurationError
 from permission_guard.model.arns import parse_function_arn
@@ -15,6 +15,8 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from permission_guard.aws.readers.deployed_stack import DeployedStack
     from permission_guard.findings.requests import FindingRequest
+    from permission_guard.fixes.decisions import DecisionRequest
+    from permission_guard.fixes.stop_requests import StopRequest
     from permission_guard.model.targets import JSON
 
 
@@ -31,17 +33,32 @@ class Deployment:
 
         ConfigurationError, RequestRefusedError or RetryableError if it is not done.
         """
-        arn, own = self.stack.output("ManageFindingsFunctionArn"), self.stack.arn
+        return send_finding_request(request, self._function("ManageFindingsFunctionArn"), self.profile)
+
+    def decide(self, request: DecisionRequest) -> JSON:
+        """Send a decision about a proposed fix, signed by the caller; return the answer.
+
+        The same errors as `manage`.
+        """
+        return send_decision(request, self._function("DecideFixFunctionArn"), self.profile)
+
+    def switch(self, request: StopRequest) -> JSON:
+        """Send a request to stop or resume all fixing, signed by the caller; return the answer. The same errors."""
+        return send_stop_request(request, self._function("DecideFixFunctionArn"), self.profile)
+
+    def _function(self, output: str) -> str:
+        """Return the function of an output. ConfigurationError if it is none of the stack's account and region."""
+        arn, own = self.stack.output(output), self.stack.arn
         try:
             target, qualifier = parse_function_arn(arn)
         except ValueError as error:
-            raise ConfigurationError(f"the output ManageFindingsFunctionArn of {self.stack.name} is {error}") from error
+            raise ConfigurationError(f"the output {output} of {self.stack.name} is {error}") from error
         # The signature and the session token go to this function: it must be the bot of the same account.
         if qualifier or (target.partition, target.region, target.account) != (own.partition, own.region, own.account):
             raise ConfigurationError(
                 f"{arn} is not a function of the account and region of the stack {self.stack.name}"
             )
-        return send_finding_request(request, arn, self.profile)
+        return arn
 
 
 def deployment(stack_name: str, *, profile: str | None = None, region: str | None = None) -> Deployment:

@@ -8,20 +8,31 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from permission_guard.aws.clients import client, client_in
+from permission_guard.aws.readers.event_source_mappings import LiveMappings
 from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.readers.organization import OrganizationReader
 from permission_guard.aws.readers.regions import EnabledRegions
+from permission_guard.aws.readers.role_users import RoleUsers
 from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.aws.readers.simulations import PolicySimulator
+from permission_guard.aws.readers.sources.reader import SourceReader
 from permission_guard.aws.readers.stacks import AccountStacks
 from permission_guard.aws.tables.decisions import DecisionReader
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.stops import StopTable
+from permission_guard.aws.writers.event_source_mappings import MappingWriter
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bootstrap.checks import state_reader
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.threads import thread_pool
 from permission_guard.clock import utc_now
 from permission_guard.config.settings import FixSettings
-from permission_guard.fixes.fixer import Fixer
+from permission_guard.errors import ConfigurationError
+from permission_guard.fixes.afterwards import Afterwards
+from permission_guard.fixes.fixer import VERIFY_AFTER_SECONDS, Fixer
+from permission_guard.fixes.policy_lists import PolicyLists
+from permission_guard.needs.owned_policies import owned_service
 from permission_guard.rules.configured import configured
 
 if TYPE_CHECKING:
@@ -39,6 +50,7 @@ def fixer(rules: Rules, environment: Mapping[str, str], config: GuardConfig) -> 
 @latest
 def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
     table = FindingsTable(client("dynamodb"), settings.findings_table)
+    stop = StopTable(client("dynamodb"), settings.decisions_table)
     return Fixer(
         mode=settings.mode,
         auto_fix=settings.auto_fix,
@@ -47,19 +59,50 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
         rules={rule.id: rule for rule in configured(rules, config)},
         config=config,
         source=state_reader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
-        fix_state=LiveFixState(client("iam"), _stacks()),
+        fix_state=LiveFixState(
+            client("iam"), _stacks(), _role_users(), SourceReader(client), policy_lists(settings, config)
+        ),
         store=table,
         decisions=DecisionReader(client("dynamodb"), settings.decisions_table),
         quota=table,
-        writer=RoleWriter(client("iam")),
+        stop=stop,
+        writers=RoleWriter(client("iam")),
+        afterwards=Afterwards(
+            config=config.fixes,
+            mappings=LiveMappings(client("lambda")),
+            writers=MappingWriter(client("lambda")),
+            simulator=PolicySimulator(OrganizationReader(lambda: client("organizations"), lambda: client("iam"))),
+            stop=stop,
+            clock=utc_now,
+            wait=time.sleep,
+            verify_after=VERIFY_AFTER_SECONDS,
+        ),
         clock=utc_now,
         wait=time.sleep,
         token=lambda: uuid4().hex,
     )
 
 
+def policy_lists(settings: FixSettings, config: GuardConfig) -> PolicyLists:
+    """Return which policies may be attached. ConfigurationError if a policy is none that the stack can own."""
+    if unknown := [arn for arn in settings.owned_policies if owned_service(arn) is None]:
+        raise ConfigurationError(f"OWNED_POLICY_ARNS has {', '.join(unknown)}, which the stack does not own")
+    return PolicyLists(settings.owned_policies, config.fixes.policies)
+
+
+@cache
+def _regions() -> EnabledRegions:
+    """Return the enabled regions; an execution environment caches the list."""
+    return EnabledRegions(lambda: client("ec2"))
+
+
+@cache
+def _role_users() -> RoleUsers:
+    """Return what asks Lambda in each region which functions use a role."""
+    return RoleUsers(_regions(), lambda region: client_in("lambda", region), thread_pool)
+
+
 @cache
 def _stacks() -> AccountStacks:
-    """Return what asks CloudFormation in each region; an execution environment caches the list of regions."""
-    regions = EnabledRegions(lambda: client("ec2"))
-    return AccountStacks(regions, lambda region: client_in("cloudformation", region), thread_pool)
+    """Return what asks CloudFormation in each region."""
+    return AccountStacks(_regions(), lambda region: client_in("cloudformation", region), thread_pool)

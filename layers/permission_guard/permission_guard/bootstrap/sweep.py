@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 FIXED: Final = frozenset(
-    {Transition.OPENED, Transition.REOPENED, Transition.FIX_PROPOSED, Transition.FIX_APPROVED},
+    {
+        Transition.OPENED,
+        Transition.REOPENED,
+        Transition.FIX_PROPOSED,
+        Transition.FIX_APPROVED,
+        Transition.FIX_UNDO_REQUESTED,
+    },
 )
 """The transitions that `apply_fix` acts on, as the rule `FixEvents` in template.yaml has them."""
 

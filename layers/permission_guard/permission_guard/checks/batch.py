@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from aws_lambda_powertools.metrics import MetricUnit
-
+from permission_guard.checks.batch_log import BatchLog
 from permission_guard.checks.requests import CheckRequest
+from permission_guard.findings.callers import Caller
 from permission_guard.intake.messages import merge, read_batch
 from permission_guard.model.targets import FunctionTarget, PolicyTarget, RoleTarget
 
@@ -17,12 +17,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from permission_guard.checks.checker import Checker
-    from permission_guard.checks.requests import CheckResult
     from permission_guard.findings.checkpoint import CheckRun
     from permission_guard.intake.messages import QueueMessage
-    from permission_guard.model.state import Unread
     from permission_guard.model.targets import JSON, Direction, Target
-    from permission_guard.model.verdicts import Verdict
 
 
 class FunctionDirectory(Protocol):
@@ -63,9 +60,6 @@ MIN_MILLIS_FOR_A_CHECK = 20_000
 
 MAX_TRIES = 3
 """How often a check is made while others of the same function are recorded meanwhile."""
-
-MAX_UNKNOWN_LINES = 20
-"""How many unknown verdicts of one check are logged each; the others are counted."""
 
 RESERVED_MILLIS = 25_000
 """The time at the end of an invocation in which no AWS call starts but the requests for what was not checked.
@@ -108,15 +102,15 @@ class CheckBatch:
         self._requests = requests
         self._time_limit = time_limit
         self._logger = logger
-        self._metrics = metrics
+        self._log = BatchLog(logger, metrics)
 
     def handle(self, event: Mapping[str, JSON], remaining_time_in_millis: Callable[[], int]) -> dict[str, JSON]:
         """Return Lambda's partial batch response. `remaining_time_in_millis` is the Lambda context's."""
         self._checker.forget()
         self._function_directory.forget()
         received = read_batch(event, self._direction)
-        self._count("MessagesReceived", len(received))
-        failed = {message.message_id for message in received if self._is_unreadable(message)}
+        self._log.count("MessagesReceived", len(received))
+        failed = {message.message_id for message in received if self._log.is_unreadable(message)}
         with self._time_limit(lambda: remaining_time_in_millis() < RESERVED_MILLIS):
             functions = self._functions(merge(received), failed)
             times = {target: max(one.times_received for one in asked) for target, asked in functions.items()}
@@ -125,27 +119,6 @@ class CheckBatch:
             self._check_all(runs, waiting, failed, remaining_time_in_millis)
             self._postpone(waiting, failed)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(failed)]}
-
-    def _is_unreadable(self, message: QueueMessage) -> bool:
-        if message.error is None:
-            if message.reason:
-                self._logger.info(
-                    "nothing to check",
-                    extra={"cloudtrail_event_id": message.event_id, "reason": message.reason},
-                )
-                self._count("EventsIgnored")
-            return False
-        self._logger.error(
-            "message cannot be read",
-            extra={
-                "cloudtrail_event_id": message.event_id,
-                "message_id": message.message_id,
-                "error": type(message.error).__name__,
-                "reason": str(message.error),
-            },
-        )
-        self._count("MessagesUnreadable")
-        return True
 
     def _functions(
         self,
@@ -177,7 +150,7 @@ class CheckBatch:
             "checks requested: the roles have more functions than one batch checks",
             extra={"cloudtrail_event_ids": [message.event_id for message in messages], "functions": len(targets)},
         )
-        self._count("ChecksRequested", len(targets))
+        self._log.count("ChecksRequested", len(targets))
 
     def _request_again(
         self, targets: Sequence[FunctionTarget], messages: Sequence[QueueMessage], failed: set[str]
@@ -210,7 +183,7 @@ class CheckBatch:
         try:
             return self._role_directory.roles_of_policy(policy)
         except Exception:  # noqa: BLE001 - logged, and the messages fail; the other targets are still checked
-            self._failed("policy could not be resolved to roles", policy, messages)
+            self._log.failed("policy could not be resolved to roles", policy, messages)
             failed |= _ids(messages)
             return ()
 
@@ -225,7 +198,7 @@ class CheckBatch:
             return self._function_directory.functions_of_roles(roles)
         except Exception:  # noqa: BLE001 - as above
             for role, messages in roles.items():
-                self._failed("role could not be resolved to functions", role, messages)
+                self._log.failed("role could not be resolved to functions", role, messages)
                 failed |= _ids(messages)
             return {}
 
@@ -245,7 +218,7 @@ class CheckBatch:
         try:
             return self._checker.start(target)
         except Exception:  # noqa: BLE001 - as above
-            self._failed("check could not start", target, messages)
+            self._log.failed("check could not start", target, messages)
             return None
 
     def _check_all(
@@ -285,9 +258,9 @@ class CheckBatch:
                 self._requests.recheck(target, result.recheck)
             result = self._checker.resolve_unused_roles(result, request)
         except Exception:  # noqa: BLE001 - as above
-            self._failed("check failed", target, messages)
+            self._log.failed("check failed", target, messages)
             return False
-        self._report(result, request.event_ids)
+        self._log.report(result, request.event_ids)
         # A check that was not written is requested again, with everything but the denied calls.
         return not result.unread and not (result.stale and request.denied_calls)
 
@@ -306,7 +279,7 @@ class CheckBatch:
                 "function_arns": [target.arn for target in waiting],
             },
         )
-        self._count("ChecksPostponed", len(waiting))
+        self._log.count("ChecksPostponed", len(waiting))
         failed |= _ids(message for message in messages if message.denied_call)
         by_messages: dict[tuple[QueueMessage, ...], list[FunctionTarget]] = {}
         for target, requesting in waiting.items():
@@ -315,67 +288,6 @@ class CheckBatch:
                 by_messages.setdefault(again, []).append(target)
         for again, targets in by_messages.items():
             self._request_again(targets, again, failed)
-
-    def _report(self, result: CheckResult, event_ids: Sequence[str]) -> None:
-        about = {"cloudtrail_event_ids": event_ids, "function_arn": result.target.arn}
-        if result.report.deleted:
-            self._logger.info("function deleted: its findings are resolved", extra=about)
-            self._count("FunctionsDeleted")
-        if result.stale:
-            self._logger.info("another check was recorded meanwhile", extra=about)
-            self._count("ChecksOvertaken")
-        for finding_id in sorted(result.unreadable):
-            self._logger.error(
-                "recorded finding cannot be read: left as it is", extra=about | {"finding_id": finding_id}
-            )
-            self._count("FindingsUnreadable")
-        self._report_unread(result.unread, about)
-        self._report_unknowns(result.report.unknowns, about)
-        for change in result.changes:
-            if change.is_transition:
-                finding = change.finding
-                self._logger.info(
-                    str(finding.transition),
-                    extra=about | {"finding_id": finding.id, "rule_id": finding.rule_id, "revision": finding.revision},
-                )
-                self._count(f"Findings{finding.transition.removeprefix('Finding ')}")
-        self._count("FunctionsChecked")
-
-    def _report_unread(self, parts: Sequence[Unread], about: Mapping[str, JSON]) -> None:
-        """Log one line for each action and error, however many sources it concerns."""
-        groups: dict[tuple[str, str, bool], list[Unread]] = {}
-        for unread in parts:
-            groups.setdefault((unread.action, unread.code, unread.denied), []).append(unread)
-        for (action, code, denied), group in groups.items():
-            self._logger.error(
-                "state could not be read",
-                extra={**about, "action": action, "code": code, "reason": group[0].message, "reads": len(group)},
-            )
-            self._count("ReadsDenied" if denied else "ReadsFailed", len(group))
-
-    def _report_unknowns(self, verdicts: Sequence[Verdict], about: Mapping[str, JSON]) -> None:
-        for verdict in verdicts[:MAX_UNKNOWN_LINES]:
-            self._logger.warning(
-                "verdict is unknown",
-                extra={**about, "rule_id": verdict.rule_id, "subject": verdict.subject, "reason": verdict.reason},
-            )
-        if len(verdicts) > MAX_UNKNOWN_LINES:
-            rules = sorted({verdict.rule_id for verdict in verdicts[MAX_UNKNOWN_LINES:]})
-            more = len(verdicts) - MAX_UNKNOWN_LINES
-            self._logger.warning("more verdicts are unknown", extra={**about, "verdicts": more, "rule_ids": rules})
-        if verdicts:
-            self._count("VerdictsUnknown", len(verdicts))
-
-    def _failed(self, what: str, target: Target, messages: Sequence[QueueMessage]) -> None:
-        name = target.name if isinstance(target, RoleTarget) else target.arn
-        event_ids = [message.event_id for message in messages]
-        self._logger.exception(  # noqa: LOG004 - called from handlers only
-            what, extra={"cloudtrail_event_ids": event_ids, "target": name}
-        )
-        self._count("ChecksFailed")
-
-    def _count(self, name: str, value: int = 1) -> None:
-        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
 def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
@@ -395,6 +307,7 @@ def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
         # An event names the function: its findings are alerted by themselves.
         baseline=all(message.baseline for message in messages),
         redelivered=any(message.times_received > 1 for message in messages),
+        callers=tuple(Caller(one.changed_by, one.tool) for one in messages if one.is_change),
     )
 
 

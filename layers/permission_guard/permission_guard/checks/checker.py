@@ -11,14 +11,16 @@ from permission_guard.checks.engine import MAX_VIOLATIONS, defer, evaluate, merg
 from permission_guard.checks.requests import CheckRequest, CheckResult
 from permission_guard.checks.role_findings import RoleChanges, RoleFindings, Roles, RoleUsers
 from permission_guard.config.document import GuardConfig
+from permission_guard.findings.callers import remembered_callers
 from permission_guard.findings.checkpoint import still_relevant
 from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.exceptions import Exceptions, exclusion_of, exclusions_by_tag, needs_tags
 from permission_guard.findings.lifecycle import Change, reconcile
 from permission_guard.findings.role_permissions import recent_changes
 from permission_guard.model.arns import role_target
-from permission_guard.model.findings import Status, SuppressedBy
+from permission_guard.model.findings import Status
 from permission_guard.model.state import Function, ManagedBy, Unread
+from permission_guard.model.suppressions import SuppressedBy
 from permission_guard.model.targets import Direction, FunctionTarget, including
 from permission_guard.needs.function_health import is_being_changed, was_changed_just_now
 from permission_guard.needs.role_permissions import required_permissions
@@ -182,6 +184,7 @@ class Checker:
             denied_calls=_still_denied(snapshot, self._rules),
             permissions=before.permissions.after(found, role_changes, run.seen_at, now),
             role_changes=role_changes,
+            callers=remembered_callers(before.callers, request.callers, now),
             is_complete=found is not None,
         )
         has_grace_period = self._has_grace_period and snapshot.function is not None

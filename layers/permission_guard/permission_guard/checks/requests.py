@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.model.findings import Cause
-from permission_guard.records import record
+from permission_guard.records import field, record
 
 if TYPE_CHECKING:
     from permission_guard.checks.role_findings import Roles
+    from permission_guard.findings.callers import Caller
     from permission_guard.findings.lifecycle import Change
     from permission_guard.model.role_permissions import RoleChange
     from permission_guard.model.state import DeniedCall, Unread
@@ -29,7 +30,7 @@ class CheckRequest:
     `changed_with` the user agent of that call, where an event names them. `iam_change` is true if a role or a policy
     was changed: until IAM propagates that, a read can have the old state. `baseline` is true for a check that only the
     first sweep requested: one digest reports its findings. `redelivered` is true if a message was delivered before: its
-    check may have been recorded, and have ended before it requested other checks.
+    check may have been recorded, and have ended before it requested other checks. `callers` are all who made a change.
     """
 
     event_ids: tuple[str, ...] = ()
@@ -45,6 +46,8 @@ class CheckRequest:
     iam_change: bool = False
     baseline: bool = False
     redelivered: bool = False
+    # A check that is requested again does not carry them.
+    callers: tuple[Caller, ...] = field(default=(), compare=False)
 
     @property
     def cause(self) -> Cause:

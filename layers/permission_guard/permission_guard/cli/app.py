@@ -15,6 +15,9 @@ from permission_guard.cli import config, findings, fixes, rules
 from permission_guard.cli.check import check
 from permission_guard.cli.config_push import push
 from permission_guard.cli.evaluate import evaluate
+from permission_guard.cli.fix_list import list_fixes, show_fix
+from permission_guard.cli.fix_stop import resume_fixing, show_status, stop_fixing
+from permission_guard.cli.fix_undo import undo_fix
 
 app = typer.Typer(
     name="permission-guard",
@@ -27,6 +30,12 @@ app.command()(check)
 app.command()(evaluate)
 app.add_typer(rules.app, name="rules")
 app.add_typer(findings.app, name="findings")
+fixes.app.command("list")(list_fixes)
+fixes.app.command("show")(show_fix)
+fixes.app.command("undo")(undo_fix)
+fixes.app.command("stop")(stop_fixing)
+fixes.app.command("resume")(resume_fixing)
+fixes.app.command("status")(show_status)
 app.add_typer(fixes.app, name="fixes")
 config.app.command()(push)
 app.add_typer(config.app, name="config")

@@ -151,7 +151,7 @@ def _check_file(file: InputFile, options: _Options) -> Results:
                 if verdict.outcome is not Outcome.PASS
             ]
     except (UnreadFileError, OutOfTime) as error:
-        reason = str(error) or f"it takes longer than {MAX_SECONDS:g} seconds"
+        reason = str(error) or f"it takes more than {MAX_SECONDS:g} seconds of processor time"
         _add_unread(file, reason, results)
     except InputError as error:
         if file.named:

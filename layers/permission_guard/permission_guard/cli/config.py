@@ -14,12 +14,17 @@ from rich.table import Table
 
 from permission_guard.cli.starting_file import starting_file
 from permission_guard.config.canonical import canonical
+from permission_guard.config.fix_modes import effective_mode, modes_above
 from permission_guard.config.read import config_of
+from permission_guard.config.settings import FixMode
 from permission_guard.errors import ConfigurationDocumentError, Problem
+from permission_guard.fixes import fix_for
 from permission_guard.reports.terminal import echo, echo_error, literal
 from permission_guard.rules import RULES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from permission_guard.config.document import ExceptionEntry, GuardConfig
 
 INVALID_USAGE = 2
@@ -30,6 +35,11 @@ app = typer.Typer(
 )
 
 DocumentPath = Annotated[Path, typer.Argument(help="The document, in YAML or JSON. - for standard input.")]
+
+Ceiling = Annotated[
+    FixMode | None,
+    typer.Option("--fix-mode", help="The parameter FixMode of the stack: no rule's fix has a higher mode."),
+]
 
 _DEFAULT = Path("guard.yaml")
 _STANDARD_STREAM = Path("-")
@@ -79,8 +89,11 @@ def init(
 def validate(
     path: DocumentPath = _DEFAULT,
     format_: Annotated[ValidateFormat, typer.Option("--format", help="The output format.")] = ValidateFormat.TEXT,
+    fix_mode: Ceiling = None,
 ) -> None:
     """Report every mistake of a document: file, line, column, key, and what to write.
+
+    A mode of fixes that has no effect is a warning: the rule has no fix, or --fix-mode allows less.
 
     Exit codes: 0 valid, 2 mistakes or a file that cannot be read.
     """
@@ -92,9 +105,11 @@ def validate(
         problems = error.problems
     if format_ is ValidateFormat.JSON:
         found = [{"file": str(path), **problem._asdict()} for problem in problems]
-        typer.echo(json.dumps({"valid": not problems, "problems": found}, indent=2))
+        warnings = list(_warnings(config, fix_mode)) if config is not None else []
+        typer.echo(json.dumps({"valid": not problems, "problems": found, "warnings": warnings}, indent=2))
     elif config is not None:
         echo(f"{path} is valid: {_summary(config)}.")
+        warn(config, ceiling=fix_mode or "")
     else:
         echo_problems(path, problems)
     if problems:
@@ -105,8 +120,11 @@ def validate(
 def show(
     path: DocumentPath = _DEFAULT,
     format_: Annotated[ShowFormat, typer.Option("--format", help="The output format.")] = ShowFormat.TABLE,
+    fix_mode: Ceiling = None,
 ) -> None:
-    """Show the effective configuration: the document with every default, and every rule with its severity.
+    """Show the effective configuration: the document with every default, and every rule with its severity and fix mode.
+
+    A stack's parameter FixMode is the ceiling of every fix mode; --fix-mode shows the modes under it.
 
     The output of every format is for reading: it also has the rules' names and defaults, so `config validate` and
     `config push` refuse it. Push the document itself.
@@ -120,7 +138,7 @@ def show(
     except ConfigurationDocumentError as error:
         echo_problems(path, error.problems)
         raise typer.Exit(INVALID_USAGE) from error
-    document = {**canonical(config), "rules": _effective_rules(config)}
+    document = {**canonical(config), "rules": _effective_rules(config, fix_mode)}
     if format_ is ShowFormat.JSON:
         typer.echo(json.dumps(document, indent=2))
     elif format_ is ShowFormat.YAML:
@@ -128,7 +146,14 @@ def show(
 
         typer.echo(yaml.safe_dump(document, sort_keys=False, width=120), nl=False)
     else:
-        _print_tables(config)
+        _print_tables(config, fix_mode)
+
+
+def warn(config: GuardConfig, *, ceiling: str) -> None:
+    """Print what has no effect to standard error. `ceiling` is the parameter `FixMode`, empty if it is not known."""
+    known = FixMode(ceiling) if ceiling in list(FixMode) else None
+    for warning in _warnings(config, known):
+        echo_error(f"Warning: {warning}")
 
 
 def read_document(path: Path, *, rejects_expired: bool) -> GuardConfig:
@@ -156,8 +181,20 @@ def _summary(config: GuardConfig) -> str:
     return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
 
 
-def _effective_rules(config: GuardConfig) -> dict[str, dict[str, Any]]:
-    """Return every rule. `severity_set` says whether the document sets the severity, or the rule decides it."""
+def _warnings(config: GuardConfig, ceiling: FixMode | None) -> Iterator[str]:
+    """Yield each mode of fixes that has no effect, and why."""
+    for rule_id, rule in config.rules.items():
+        if rule.fix is not None and fix_for(rule_id) is None:
+            yield f"rules.{rule_id}.fix has no effect: the bot has no fix for {rule_id}."
+    for found in modes_above(config, ceiling) if ceiling else ():
+        yield f"{found}, but the stack's FixMode is {ceiling}, and applies. A deployment can change it."
+
+
+def _effective_rules(config: GuardConfig, ceiling: FixMode | None) -> dict[str, dict[str, Any]]:
+    """Return every rule. `severity_set` says whether the document sets the severity, or the rule decides it.
+
+    `fix_mode` is the mode of its fixes, None if it has no fix. `ceiling` is the parameter `FixMode`, if it is known.
+    """
     rules = {}
     for rule in RULES:
         found = config.rules.get(rule.id)
@@ -167,20 +204,23 @@ def _effective_rules(config: GuardConfig) -> dict[str, dict[str, Any]]:
             "enabled": found.enabled if found else True,
             "severity": str(severity or rule.severity),
             "severity_set": severity is not None,
+            "fix_mode": str(effective_mode(config, rule.id, ceiling or FixMode.AUTO).mode)
+            if fix_for(rule.id)
+            else None,
         }
     return rules
 
 
-def _print_tables(config: GuardConfig) -> None:
+def _print_tables(config: GuardConfig, ceiling: FixMode | None) -> None:
     console = Console(highlight=False, emoji=False)
     settings = _table("setting", "value")
     for name, value in _settings(config).items():
         settings.add_row(name, literal(value))
     console.print(settings)
-    rules = _table("id", "name", "enabled", "severity")
-    for rule_id, rule in _effective_rules(config).items():
+    rules = _table("id", "name", "enabled", "severity", "fix mode")
+    for rule_id, rule in _effective_rules(config, ceiling).items():
         severity = f"{rule['severity']} (set here)" if rule["severity_set"] else rule["severity"]
-        rules.add_row(rule_id, rule["name"], "yes" if rule["enabled"] else "no", severity)
+        rules.add_row(rule_id, rule["name"], "yes" if rule["enabled"] else "no", severity, _mode_cell(rule, ceiling))
     console.print(rules)
     if config.exceptions:
         exceptions = _table("exception", "rules", "only", "expires", "owner", "reason")
@@ -196,6 +236,18 @@ def _print_tables(config: GuardConfig) -> None:
         for exclusion in config.exclusions:
             exclusions.add_row(literal(_keys(canonical(exclusion), {"reason"})), literal(exclusion.reason))
         console.print(exclusions)
+    if config.fixes.managed_elsewhere:
+        managed = _table("not fixed", "managed by")
+        for other in config.fixes.managed_elsewhere:
+            managed.add_row(literal(_keys(canonical(other), {"tool"})), literal(str(other.tool)))
+        console.print(managed)
+
+
+def _mode_cell(rule: dict[str, Any], ceiling: FixMode | None) -> str:
+    """Return the mode of a rule's fixes; without a known ceiling `auto` is whatever the stack allows."""
+    if rule["fix_mode"] is None:
+        return "-"
+    return "as FixMode" if rule["fix_mode"] == FixMode.AUTO and ceiling is None else rule["fix_mode"]
 
 
 def _settings(config: GuardConfig) -> dict[str, str]:
@@ -209,6 +261,8 @@ def _settings(config: GuardConfig) -> dict[str, str]:
         "function_tags.rules": ", ".join(tags.rules) or "all rules",
         "alerts.min_severity": str(config.alerts.min_severity),
         "tickets.min_severity": str(config.tickets.min_severity),
+        "fixes.mode": str(config.fixes.mode),
+        "fixes.policies": str(config.fixes.policies),
         "baseline": str(config.baseline),
     }
 

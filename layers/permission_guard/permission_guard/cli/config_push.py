@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from permission_guard.cli.config import DocumentPath, echo_problems, read_document
+from permission_guard.cli.config import DocumentPath, echo_problems, read_document, warn
 from permission_guard.cli.stack_options import STACK, Profile, Region, StackName, require_stack
 from permission_guard.config.deployed import to_deploy
 from permission_guard.config.rollout import RolloutState
@@ -27,7 +27,9 @@ _MAX_FAILURES = 10
 
 
 class Sender(Protocol):
-    """Deploys documents to a stack."""
+    """Deploys documents to a stack. `fix_mode` is its parameter `FixMode`, empty if it has none."""
+
+    fix_mode: str
 
     def start(self, document: str) -> int:
         """Start the deployment of a document in JSON; return its number."""
@@ -55,15 +57,16 @@ def push(
     from permission_guard.bootstrap.command_line import ConfigurationSender  # noqa: PLC0415 - loads boto3, which other commands do not need
 
     try:
-        document = to_deploy(read_document(path, rejects_expired=True))
+        config = read_document(path, rejects_expired=True)
     except ConfigurationDocumentError as error:
         echo_problems(path, error.problems)
         raise typer.Exit(INVALID_USAGE) from error
     try:
         sender = ConfigurationSender(stack_name, profile=profile, region=region)
+        warn(config, ceiling=sender.fix_mode)
         if not yes:
             typer.confirm(f"Deploy {path} to the stack {stack_name} in {sender.region}?", abort=True)
-        number = sender.start(document)
+        number = sender.start(to_deploy(config))
     except PermissionGuardError as error:
         echo_error(f"Not deployed: {error}")
         raise typer.Exit(NOT_DEPLOYED) from error

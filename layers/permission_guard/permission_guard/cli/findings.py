@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from permission_guard.cli.deployed import INVALID_USAGE, NOT_DONE, NOT_READ, Id, fail, find, open_stack, require_id
 from permission_guard.cli.finding_filters import Filters, Statuses
 from permission_guard.cli.progress import counting
-from permission_guard.cli.stack_options import STACK, Profile, Region, StackName, require_stack
+from permission_guard.cli.stack_options import STACK, Profile, Region, StackName
 from permission_guard.errors import PermissionGuardError
 from permission_guard.findings.requests import FindingRequest
 from permission_guard.model.arns import parse_function_name
-from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.reports.findings import (
     Unreadable,
-    counted,
     print_csv,
     print_finding,
     print_finding_json,
@@ -29,21 +27,11 @@ from permission_guard.reports.findings import (
     target_name,
     worst_first,
 )
-from permission_guard.reports.terminal import echo, echo_error
+from permission_guard.reports.terminal import echo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from permission_guard.bootstrap.deployment import Deployment
-    from permission_guard.findings.listed import ItemKey
     from permission_guard.model.findings import Finding
-
-NOT_DONE = 1
-INVALID_USAGE = 2
-NOT_READ = 3
-
-_ID = re.compile(r"[0-9a-f]{6,32}", re.ASCII)
-_CANDIDATES_SHOWN = 5
 
 app = typer.Typer(
     help="List the findings of a deployed stack, suppress them, and check functions again. Reading needs "
@@ -66,9 +54,6 @@ class ShowFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
-
-
-Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a finding, or its first six or more characters.")]
 
 
 @app.command("list")
@@ -105,13 +90,13 @@ def list_findings(  # noqa: PLR0917 - Typer passes every option
     try:
         filters = Filters.of(status, rule or [], severity, function, role)
     except ValueError as error:
-        _fail(INVALID_USAGE, str(error))
-    deployed = _deployment(stack_name, profile, region)
+        fail(INVALID_USAGE, str(error))
+    deployed = open_stack(stack_name, profile, region)
     try:
         with counting("findings read") as progress:
             listed = deployed.findings.read(deployed.findings.keys(filters.statuses), progress)
     except PermissionGuardError as error:
-        _fail(NOT_DONE, str(error))
+        fail(NOT_DONE, str(error))
     matching = worst_first([one for one in listed.findings if filters.matches(one)])
     shown, unreadable = matching[:limit], Unreadable(tuple(map(str, listed.unreadable)))
     if format_ is ListFormat.JSON:
@@ -139,8 +124,8 @@ def show(
     Exit codes: 0 shown, 1 not found, 2 invalid usage, 3 it is recorded but could not be read.
 
     """
-    _require_id(finding_id)
-    finding = _find(_deployment(stack_name, profile, region), finding_id)
+    require_id(finding_id)
+    finding = find(open_stack(stack_name, profile, region), finding_id)
     if format_ is ShowFormat.JSON:
         print_finding_json(finding)
     else:
@@ -168,10 +153,10 @@ def suppress(  # noqa: PLR0917 - Typer passes every option
     Exit codes: 0 suppressed, 1 refused or not sent, 2 invalid usage, 3 it is recorded but could not be read.
 
     """
-    _require_id(finding_id)
+    require_id(finding_id)
     end = _end(until)
-    deployed = _deployment(stack_name, profile, region)
-    finding = _find(deployed, finding_id)
+    deployed = open_stack(stack_name, profile, region)
+    finding = find(deployed, finding_id)
     answer = _manage(
         deployed, kind="suppress", finding_id=finding.id, target_arn=finding.target_arn, until=end, reason=reason
     )
@@ -196,9 +181,9 @@ def unsuppress(
     Exit codes: 0 open again, 1 refused or not sent, 2 invalid usage, 3 it is recorded but could not be read.
 
     """
-    _require_id(finding_id)
-    deployed = _deployment(stack_name, profile, region)
-    finding = _find(deployed, finding_id)
+    require_id(finding_id)
+    deployed = open_stack(stack_name, profile, region)
+    finding = find(deployed, finding_id)
     answer = _manage(deployed, kind="unsuppress", finding_id=finding.id, target_arn=finding.target_arn)
     done = "Open again" if answer.get("changed") is True else "Was open already"
     echo(f"{done}: {_named(finding)}.")
@@ -222,8 +207,8 @@ def recheck(
     try:
         parse_function_name(function, region="us-east-1", account="0" * 12)
     except ValueError as error:
-        _fail(INVALID_USAGE, str(error))
-    deployed = _deployment(stack_name, profile, region)
+        fail(INVALID_USAGE, str(error))
+    deployed = open_stack(stack_name, profile, region)
     own = deployed.stack.arn
     target, _ = parse_function_name(function, region=own.region, account=own.account)
     _manage(deployed, kind="recheck", target_arn=target.arn)
@@ -243,53 +228,11 @@ def send_test(profile: Profile = None, region: Region = None, stack_name: StackN
     Exit codes: 0 requested, 1 refused or not sent, 2 invalid usage.
 
     """
-    _manage(_deployment(stack_name, profile, region), kind="test-message")
+    _manage(open_stack(stack_name, profile, region), kind="test-message")
     echo("A test message is on its way to every channel. Does it not arrive? See the log of send_alert.")
 
 
 # ── What the commands share ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _deployment(stack_name: str, profile: str | None, region: str | None) -> Deployment:
-    """Return the deployed stack, or exit with what is wrong."""
-    try:
-        require_stack(stack_name, region)
-    except ValueError as error:
-        _fail(INVALID_USAGE, str(error))
-    from permission_guard.bootstrap import deployment  # noqa: PLC0415 - loads boto3, which other commands do not need
-
-    try:
-        return deployment.deployment(stack_name, profile=profile, region=region)
-    except PermissionGuardError as error:
-        _fail(NOT_DONE, str(error))
-
-
-def _find(deployed: Deployment, finding_id: str) -> Finding:
-    """Return the only finding whose id starts so, or exit with what is wrong."""
-    try:
-        with counting("ids compared") as progress:
-            found = _starting_with(deployed, finding_id, progress)
-        listed = deployed.findings.read(found[:1])
-    except PermissionGuardError as error:
-        _fail(NOT_DONE, str(error))
-    if len(found) > 1:
-        names = ", ".join(key.finding_id for key in found[:_CANDIDATES_SHOWN])
-        start = f"{counted(len(found), 'finding')} start with {finding_id}"
-        _fail(INVALID_USAGE, f"{start}: {names}. Give more characters.")
-    if listed.unreadable:
-        _fail(NOT_READ, str(Unreadable(tuple(map(str, listed.unreadable)))))
-    if not listed.findings:
-        _fail(NOT_DONE, f"There is no finding {finding_id}: see permission-guard findings list --status all")
-    return listed.findings[0]
-
-
-def _starting_with(deployed: Deployment, finding_id: str, progress: Callable[[int], None]) -> list[ItemKey]:
-    found = set()
-    for number, key in enumerate(deployed.findings.keys(Status)):
-        progress(number)
-        if key.finding_id.startswith(finding_id):
-            found.add(key)
-    return sorted(found)
 
 
 def _manage(deployed: Deployment, **fields: str) -> Any:
@@ -297,20 +240,15 @@ def _manage(deployed: Deployment, **fields: str) -> Any:
     try:
         request = FindingRequest.from_document({"nonce": secrets.token_hex(16), **fields})
     except PermissionGuardError as error:
-        _fail(INVALID_USAGE, f"Not sent: {error}")
+        fail(INVALID_USAGE, f"Not sent: {error}")
     try:
         return deployed.manage(request)
     except PermissionGuardError as error:
-        _fail(NOT_DONE, f"Not done: {error}")
+        fail(NOT_DONE, f"Not done: {error}")
 
 
 def _named(finding: Finding) -> str:
     return f"{finding.rule_id} {target_name(finding)}: {finding.title}"
-
-
-def _require_id(finding_id: str) -> None:
-    if not _ID.fullmatch(finding_id):
-        _fail(INVALID_USAGE, f"ID requires 6 to 32 characters of a finding's id, such as 3f9a1c; got {finding_id!r}")
 
 
 def _end(until: str) -> str:
@@ -331,10 +269,5 @@ def _time(until: str) -> datetime:
         in_utc = None
     if in_utc is None:
         example = "a day such as 2026-12-31, or a time with its zone such as 2026-12-31T18:00Z"
-        _fail(INVALID_USAGE, f"--until requires {example}; got {until!r}")
+        fail(INVALID_USAGE, f"--until requires {example}; got {until!r}")
     return in_utc
-
-
-def _fail(code: int, message: str) -> NoReturn:
-    echo_error(message)
-    raise typer.Exit(code)

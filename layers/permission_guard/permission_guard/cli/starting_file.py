@@ -31,6 +31,8 @@ public-function-url:
   severity: critical
 PG209:
   enabled: false
+PG201:
+  fix: plan
 """,
     "exceptions": """\
 - id: public-shop

@@ -6,13 +6,13 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from permission_guard.config.document import ExceptionEntry, Exclusion
+from permission_guard.config.document import ExceptionEntry, Exclusion, ManagedElsewhere
 
 if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig
 
 
-def canonical(config: GuardConfig | ExceptionEntry | Exclusion) -> dict[str, Any]:
+def canonical(config: GuardConfig | ExceptionEntry | Exclusion | ManagedElsewhere) -> dict[str, Any]:
     """Return the document of a configuration or of a part. Reading it gives the same configuration."""
     document: dict[str, Any] = _document(config)
     return document
@@ -21,7 +21,7 @@ def canonical(config: GuardConfig | ExceptionEntry | Exclusion) -> dict[str, Any
 def _document(value: Any) -> Any:
     if is_dataclass(value):
         found = {item.name: getattr(value, item.name) for item in fields(value)}
-        if isinstance(value, ExceptionEntry | Exclusion):  # an empty key narrows nothing, and is refused there
+        if isinstance(value, ExceptionEntry | Exclusion | ManagedElsewhere):  # empty keys are refused there
             found = {name: item for name, item in found.items() if item}
         return {name: _document(item) for name, item in found.items() if item is not None}
     if isinstance(value, datetime):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from permission_guard.config.settings import FixMode
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import field, record
 
@@ -20,6 +21,17 @@ class Baseline(StrEnum):
     ALERT_EACH = "alert-each"
 
 
+class Policies(StrEnum):
+    """Which policies fixes attach: AWS managed policies, the stack's own where it can have them, or either.
+
+    With `ANY` the stack's own are attached only where AWS's do not suffice.
+    """
+
+    AWS = "aws"
+    OWN = "own"
+    ANY = "any"
+
+
 @record(kw_only=True)
 class Trust:
     """The accounts and organizations that may use the functions, besides the function's own account."""
@@ -30,10 +42,11 @@ class Trust:
 
 @record(kw_only=True)
 class RuleConfig:
-    """What is set for one rule. Without a severity the rule decides it."""
+    """What is set for one rule. Without a severity the rule decides it; without `fix`, `Fixes.mode` applies."""
 
     enabled: bool = True
     severity: Severity | None = None
+    fix: FixMode | None = None
 
 
 @record(kw_only=True)
@@ -90,6 +103,45 @@ class Tickets:
     min_severity: Severity = Severity.LOW
 
 
+class ManagingTool(StrEnum):
+    """A tool that manages functions and roles."""
+
+    CLOUDFORMATION = "cloudformation"
+    SAM = "sam"
+    CDK = "cdk"
+    TERRAFORM = "terraform"
+    OPENTOFU = "opentofu"
+    PULUMI = "pulumi"
+    OTHER = "other"
+
+
+@record(kw_only=True)
+class ManagedElsewhere:
+    """Functions and roles that a tool manages. They must match every key that is given; all values are globs."""
+
+    tool: ManagingTool
+    functions: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    callers: tuple[str, ...] = ()
+
+
+@record(kw_only=True)
+class Fixes:
+    """What the bot does about findings that it can fix.
+
+    `mode` is that of rules without `fix`; the parameter `FixMode` of the stack is the ceiling. `policies` are those
+    that it may attach, for all rules. `simulate` has IAM's policy simulator evaluate the role after a fix.
+    `enable_mappings` enables what AWS disabled for what was missing.
+    """
+
+    mode: FixMode = FixMode.AUTO
+    policies: Policies = Policies.ANY
+    simulate: bool = False
+    enable_mappings: bool = False
+    managed_elsewhere: tuple[ManagedElsewhere, ...] = ()
+
+
 @record(kw_only=True)
 class GuardConfig:
     """The whole document. Without arguments it is the default configuration. `rules` has rule ids as keys."""
@@ -103,4 +155,5 @@ class GuardConfig:
     function_tags: FunctionTags = field(default_factory=FunctionTags)
     alerts: Alerts = field(default_factory=Alerts)
     tickets: Tickets = field(default_factory=Tickets)
+    fixes: Fixes = field(default_factory=Fixes)
     baseline: Baseline = Baseline.DIGEST

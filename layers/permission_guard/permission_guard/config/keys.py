@@ -16,11 +16,31 @@ from permission_guard.config.document import (
     Tickets,
     Trust,
 )
+from permission_guard.config.fix_keys import FIXES
 from permission_guard.config.forms import Choice, Flag, Integer, Key, ListOf, MapOf, ObjectOf, Text
-from permission_guard.config.nodes import quoted
+from permission_guard.config.narrowing import (
+    ACCOUNTS,
+    ACCOUNTS_DESCRIPTION,
+    FUNCTIONS,
+    FUNCTIONS_DESCRIPTION,
+    MAX_ITEMS,
+    TAGS,
+    TAGS_DESCRIPTION,
+    narrows,
+)
 from permission_guard.config.rule_names import ROLE_RULES
+from permission_guard.config.settings import FixMode
 from permission_guard.config.special_forms import Expiry, FunctionRuleReference, RuleReference
-from permission_guard.model.names import LONGEST_FUNCTION_NAME, LONGEST_QUALIFIER, ORGANIZATION_ID
+from permission_guard.config.texts import (
+    ACCOUNT,
+    ORGANIZATION,
+    OWNER,
+    QUALIFIER,
+    REASON,
+    ROLE,
+    SID,
+    SUBJECT,
+)
 from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
@@ -28,13 +48,10 @@ if TYPE_CHECKING:
 
 MAX_EXCEPTIONS: Final = 1_000
 MAX_EXCLUSIONS: Final = 1_000
-MAX_ITEMS: Final = 100
 MAX_TRUSTED: Final = 1_000
-MAX_TAGS: Final = 50
 MAX_GRACE_PERIOD_SECONDS: Final = 900
 """The maximum DelaySeconds of an SQS message."""
 
-_FUNCTION_ARN: Final = r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9_.-]+"
 NARROWING: Final = ("functions", "roles", "accounts", "subject", "sid", "tags")
 """The keys that narrow an exception to some of the findings of its rules."""
 OF_FUNCTIONS: Final = ("qualifiers", "tags")
@@ -43,100 +60,7 @@ EXCLUSION_NARROWING: Final = ("functions", "accounts", "tags")
 """The keys that narrow an exclusion to some of the functions."""
 
 
-def _function_mistake(text: str) -> str | None:
-    """Return what is wrong with an ARN or with a glob that was meant as a regular expression."""
-    if not text.startswith("arn:"):
-        return _glob_mistake(text)
-    if any(wildcard in text for wildcard in "*?"):
-        return f"{quoted(text)} is an ARN with a wildcard. Write the function's name as a glob, and accounts apart."
-    if re.fullmatch(rf"{_FUNCTION_ARN}:.+", text, re.ASCII):
-        return f"{quoted(text)} has a qualifier. Write the ARN without it, and the qualifier under qualifiers."
-    return None
-
-
-def _glob_mistake(text: str) -> str | None:
-    if not re.search(r"\.[*+]|[\[\](){}|^\\]|[$]\Z", text):
-        return None
-    return f"{quoted(text)} seems to be a regular expression. Write a glob: * is any characters, ? is one character."
-
-
-def _qualifier_mistake(text: str) -> str | None:
-    """Return what is wrong with a text that looks like a qualifier and is none that a function can have."""
-    if text in {"LATEST", "$Latest", "$latest"}:
-        return f"{quoted(text)} is not a qualifier. Write $LATEST."
-    if re.fullmatch(r"0\d*|-\d+", text, re.ASCII):
-        return f"{quoted(text)} is not a version: versions are numbers from 1. Write $LATEST, a version or an alias."
-    return None
-
-
 _RULE: Final = RuleReference()
-_ACCOUNT: Final = Text(
-    shape="an account ID of twelve digits, such as 111122223333",
-    longest=12,
-    pattern=r"\d{12}",
-    bounds_length=True,
-    takes_numbers=True,
-)
-_ORGANIZATION: Final = Text(
-    shape="the ID of an organization, such as o-exampleorgid",
-    longest=ORGANIZATION_ID.longest,
-    pattern=ORGANIZATION_ID.pattern,
-    bounds_length=True,
-)
-_FUNCTION: Final = Text(
-    shape="a function name, a glob such as orders-*, or the ARN of a function",
-    longest=256,
-    pattern=rf"[a-zA-Z0-9_.*?-]{{1,{LONGEST_FUNCTION_NAME}}}|{_FUNCTION_ARN}",
-    mistake=_function_mistake,
-)
-_ROLE: Final = Text(
-    shape="a role name or a glob such as orders-*, without the path",
-    longest=64,
-    pattern=r"[\w+=,.@*?-]+",
-    mistake=_glob_mistake,
-)
-_QUALIFIER: Final = Text(
-    shape="$LATEST, the number of a version, or the name of an alias",
-    longest=LONGEST_QUALIFIER,
-    pattern=r"\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9_-]+",
-    takes_numbers=True,
-    mistake=_qualifier_mistake,
-)
-_SUBJECT: Final = Text(
-    shape="the subject of a finding, or a glob such as statement/photos-*", longest=1_000, mistake=_glob_mistake
-)
-_SID: Final = Text(
-    shape="the Sid of a statement, or a glob such as photos-*",
-    longest=100,
-    pattern=r"[a-zA-Z0-9_.*?-]+",
-    mistake=_glob_mistake,
-)
-_TAG_KEY: Final = Text(shape="the key of a tag", longest=128, takes_numbers=True)
-_TAG_VALUE: Final = Text(
-    shape="the value of a tag, or a glob such as team-*", longest=256, takes_numbers=True, mistake=_glob_mistake
-)
-_REASON: Final = Text(shape="a sentence that says why", longest=1_000, is_prose=True, is_for_people=True)
-_OWNER: Final = Text(shape="a person or team, such as team-payments", longest=200, is_for_people=True)
-
-_FUNCTIONS: Final = ListOf(_FUNCTION, "functions", MAX_ITEMS, least=1)
-_ACCOUNTS: Final = ListOf(_ACCOUNT, "account IDs", MAX_ITEMS, least=1)
-_TAGS: Final = MapOf(_TAG_KEY, _TAG_VALUE, "tags", MAX_TAGS, least=1)
-_TAGS_DESCRIPTION: Final = (
-    "Only functions with all of these tags. A value is a glob: * is any characters, ? is one character."
-)
-_FUNCTIONS_DESCRIPTION: Final = (
-    "Only these functions: names, globs (* is any characters, ? is one character), or ARNs without a qualifier."
-)
-_ACCOUNTS_DESCRIPTION: Final = "Only functions of these accounts: IDs of twelve digits."
-
-
-def _narrows(value: object) -> bool:
-    """Return whether a value leaves anything out. One with a problem does: the problem is already listed."""
-    if isinstance(value, str):
-        return bool(value.strip("*?"))
-    if isinstance(value, tuple):
-        return bool(value) and all(_narrows(item) for item in value)
-    return value is None or bool(value)
 
 
 def _narrowing_value(key: str, value: object) -> object:
@@ -155,7 +79,7 @@ def _exception_mistake(given: Mapping[str, Any]) -> str | None:
             "both subject and sid are given. Remove one: sid: photos matches the subjects statement/photos and, "
             "of any role, trust/<role>/photos."
         )
-    if any(_narrows(_narrowing_value(key, given[key])) for key in NARROWING if key in given):
+    if any(narrows(_narrowing_value(key, given[key])) for key in NARROWING if key in given):
         return _never_matches(given)
     rules = ", ".join(given.get("rules") or ["its rules"])
     return f"this exception would hide all findings of {rules}. Add one of {', '.join(NARROWING)}, narrower than *."
@@ -178,7 +102,7 @@ def _never_matches(given: Mapping[str, Any]) -> str | None:
 
 
 def _exclusion_mistake(given: Mapping[str, Any]) -> str | None:
-    if any(_narrows(given[key]) for key in EXCLUSION_NARROWING if key in given):
+    if any(narrows(given[key]) for key in EXCLUSION_NARROWING if key in given):
         return None
     return f"this exclusion would stop all checks. Add one of {', '.join(EXCLUSION_NARROWING)}, narrower than *."
 
@@ -188,12 +112,12 @@ TRUST: Final = ObjectOf(
     keys=(
         Key(
             name="accounts",
-            form=ListOf(_ACCOUNT, "account IDs", MAX_TRUSTED),
+            form=ListOf(ACCOUNT, "account IDs", MAX_TRUSTED),
             description="Other accounts that may use the functions here: IDs of twelve digits.",
         ),
         Key(
             name="organizations",
-            form=ListOf(_ORGANIZATION, "organization IDs", MAX_TRUSTED),
+            form=ListOf(ORGANIZATION, "organization IDs", MAX_TRUSTED),
             description="Organizations all of whose accounts may use the functions here.",
         ),
     ),
@@ -207,6 +131,12 @@ RULE: Final = ObjectOf(
             name="severity",
             form=Choice(Severity),
             description="The severity of all findings of the rule. Without this key the rule decides it.",
+        ),
+        Key(
+            name="fix",
+            form=Choice(FixMode),
+            description="The mode of fixes of the rule's findings: off, plan, approve or auto, but never more than the "
+            "stack's parameter FixMode. Without this key fixes.mode applies.",
         ),
     ),
 )
@@ -231,42 +161,42 @@ EXCEPTION: Final = ObjectOf(
             is_required=True,
             description="The rules whose findings are suppressed: ids or names, at least one.",
         ),
-        Key(name="functions", form=_FUNCTIONS, description=_FUNCTIONS_DESCRIPTION),
+        Key(name="functions", form=FUNCTIONS, description=FUNCTIONS_DESCRIPTION),
         Key(
             name="roles",
-            form=ListOf(_ROLE, "roles", MAX_ITEMS, least=1),
+            form=ListOf(ROLE, "roles", MAX_ITEMS, least=1),
             description="Only findings about these roles (PG208, PG209): names or globs, without the path.",
         ),
-        Key(name="accounts", form=_ACCOUNTS, description=_ACCOUNTS_DESCRIPTION),
+        Key(name="accounts", form=ACCOUNTS, description=ACCOUNTS_DESCRIPTION),
         Key(
             name="qualifiers",
-            form=ListOf(_QUALIFIER, "qualifiers", MAX_ITEMS, least=1),
+            form=ListOf(QUALIFIER, "qualifiers", MAX_ITEMS, least=1),
             description="Only these qualifiers: $LATEST, the number of a version, or the name of an alias. Findings "
             "about roles have none.",
         ),
         Key(
             name="subject",
-            form=_SUBJECT,
+            form=SUBJECT,
             description="Only findings with this subject, as findings show it. A glob.",
         ),
         Key(
             name="sid",
-            form=_SID,
+            form=SID,
             description=(
                 "Only findings about the statement with this Sid, "
                 "of a resource-based policy or of a trust policy (PG208). A glob."
             ),
         ),
-        Key(name="tags", form=_TAGS, description=_TAGS_DESCRIPTION),
+        Key(name="tags", form=TAGS, description=TAGS_DESCRIPTION),
         Key(
             name="reason",
-            form=_REASON,
+            form=REASON,
             is_required=True,
             description="Why the findings are accepted. Alerts, tickets and lists show it.",
         ),
         Key(
             name="owner",
-            form=_OWNER,
+            form=OWNER,
             is_required=True,
             description="The person or team that accepts the findings, and is named before the exception expires.",
         ),
@@ -284,10 +214,10 @@ EXCLUSION: Final = ObjectOf(
     record=Exclusion,
     mistake=_exclusion_mistake,
     keys=(
-        Key(name="functions", form=_FUNCTIONS, description=_FUNCTIONS_DESCRIPTION),
-        Key(name="accounts", form=_ACCOUNTS, description=_ACCOUNTS_DESCRIPTION),
-        Key(name="tags", form=_TAGS, description=_TAGS_DESCRIPTION),
-        Key(name="reason", form=_REASON, is_required=True, description="Why these functions are not evaluated."),
+        Key(name="functions", form=FUNCTIONS, description=FUNCTIONS_DESCRIPTION),
+        Key(name="accounts", form=ACCOUNTS, description=ACCOUNTS_DESCRIPTION),
+        Key(name="tags", form=TAGS, description=TAGS_DESCRIPTION),
+        Key(name="reason", form=REASON, is_required=True, description="Why these functions are not evaluated."),
     ),
 )
 
@@ -305,7 +235,7 @@ GUARD: Final = ObjectOf(
         Key(
             name="rules",
             form=MapOf(_RULE, RULE, "rules", MAX_ITEMS),
-            description="What is set for single rules: the id or name of a rule, with enabled and severity.",
+            description="What is set for single rules: the id or name of a rule, with enabled, severity and fix.",
         ),
         Key(
             name="exceptions",
@@ -365,6 +295,11 @@ GUARD: Final = ObjectOf(
                 ),
             ),
             description="Which findings open a ticket.",
+        ),
+        Key(
+            name="fixes",
+            form=FIXES,
+            description="What the bot does about findings that it can fix.",
         ),
         Key(
             name="baseline",

@@ -17,12 +17,25 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class FixMode(StrEnum):
-    """What the fixer does with a finding: nothing, propose the fix, fix after approval, or fix automatically."""
+    """What the fixer does with a finding: nothing, propose the fix, fix after approval, or fix automatically.
+
+    Each mode allows more than the one before it.
+    """
 
     OFF = "off"
     PLAN = "plan"
     APPROVE = "approve"
     AUTO = "auto"
+
+    @property
+    def takes_approvals(self) -> bool:
+        """Whether a person can approve a fix in this mode."""
+        return self in (FixMode.APPROVE, FixMode.AUTO)
+
+    def allows_more_than(self, other: FixMode) -> bool:
+        """Return whether this mode allows more than another one."""
+        modes = list(FixMode)
+        return modes.index(self) > modes.index(other)
 
 
 class AutoFix(StrEnum):
@@ -183,7 +196,8 @@ class TicketSettings:
 class FixSettings:
     """The settings of the fix function. `max_fixes_an_hour` applies to the whole account and region.
 
-    `decide_fix_arn` is the ARN of the function that takes decisions about proposals.
+    `decide_fix_arn` is the ARN of the function that takes decisions about proposals. `owned_policies` are the ARNs of
+    the stack's own policies that fixes may attach.
     """
 
     findings_table: str
@@ -192,6 +206,7 @@ class FixSettings:
     auto_fix: AutoFix
     max_fixes_an_hour: int
     decide_fix_arn: str
+    owned_policies: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -206,6 +221,7 @@ class FixSettings:
             auto_fix=_one_of(AutoFix, "AUTO_FIX", environment.get("AUTO_FIX") or AutoFix.RESTORE),
             max_fixes_an_hour=int(limit),
             decide_fix_arn=_required(environment, "DECIDE_FIX_ARN"),
+            owned_policies=tuple(filter(None, environment.get("OWNED_POLICY_ARNS", "").split(","))),
         )
 
 

@@ -12,8 +12,10 @@ from enum import Enum, auto
 from itertools import compress
 from typing import TYPE_CHECKING
 
+from permission_guard.delivery.plans import approved_until, plan_parts, undo_parts
 from permission_guard.delivery.text import as_json, cut, listing, one_line
 from permission_guard.model.findings import FixResult, Status, Transition
+from permission_guard.model.state import TOOL_NAMES
 from permission_guard.model.verdicts import REMEDY_NAMES
 from permission_guard.records import record
 
@@ -37,9 +39,17 @@ HAPPENED: Mapping[Transition, str] = {
     Transition.FIX_REFUSED: "The bot refused to fix this. Nothing was changed. Manual action required.",
     Transition.FIX_FAILED: "The fix failed. Manual action required.",
     Transition.FIX_UNDO_REQUESTED: "Someone requested that the fix be undone.",
-    Transition.FIX_UNDONE: "The fix was undone. The state before the fix is restored.",
+    Transition.FIX_UNDONE: "The fix was undone. What others changed since stays. It is not applied again by itself.",
 }
 """What happened, for each transition."""
+
+_NOT_UNDONE: Mapping[Transition, str] = {
+    Transition.FIX_REFUSED: "The bot refused to undo the fix, or all of it. Manual action required.",
+    Transition.FIX_FAILED: "Undoing the fix failed. Manual action required.",
+}
+
+_REFUSED = Transition.FIX_REFUSED
+_NOT_FINISHED = "The bot refused to finish a fix that it had started. Manual action required."
 
 _FIX_IN_PROGRESS = frozenset({Transition.FIX_APPROVED, Transition.FIX_APPLIED})
 
@@ -126,6 +136,12 @@ def _happened(finding: Finding) -> str:
     before = [past.transition for past in finding.history if past.revision == finding.revision - 1]
     if finding.transition is Transition.REOPENED and before == [Transition.SUPPRESSED]:
         return "The finding is no longer suppressed. The problem still exists."
+    fix = finding.fix
+    if fix is not None and fix.result is FixResult.APPLIED and finding.transition in _NOT_UNDONE:
+        return _NOT_UNDONE[finding.transition]
+    # A refused fix has calls only if it was started: a part of them can have been made.
+    if fix is not None and fix.result is FixResult.REFUSED and fix.calls and finding.transition is _REFUSED:
+        return _NOT_FINISHED
     return HAPPENED[finding.transition]
 
 
@@ -191,7 +207,7 @@ def _sections(finding: Finding) -> Iterator[Section]:
             if remedy.changes:
                 yield _prose("What else changes", remedy.changes)
     if finding.fix is not None:
-        yield from _fix(finding.fix, finding.transition)
+        yield from _fix(finding.fix, finding)
 
 
 def _evidence(finding: Finding) -> Iterator[Section]:
@@ -206,24 +222,32 @@ def _evidence(finding: Finding) -> Iterator[Section]:
 
 def _where(managed_by: ManagedBy) -> str:
     """Return which tool owns the function, and why to make the fix there."""
-    name = {"cloudformation": "CloudFormation", "sam": "SAM", "terraform": "Terraform"}.get(
-        managed_by.tool, managed_by.tool
-    )
-    owner = f"The {name} stack {managed_by.stack} owns" if managed_by.stack else f"{name} seems to manage"
-    return f"{owner} this function. Make the fix there: the next deployment overwrites manual changes."
+    name = TOOL_NAMES.get(managed_by.tool, "a tool outside AWS")
+    what = f"the role {managed_by.role}" if managed_by.role else "this function"
+    verb = "manages" if managed_by.is_configured else "seems to manage"
+    owner = f"The {name} stack {managed_by.stack} owns {what}" if managed_by.stack else f"{name} {verb} {what}"
+    return f"{owner[:1].upper()}{owner[1:]}. Make the fix there: the next deployment overwrites manual changes."
 
 
-def _fix(fix: FixRecord, transition: Transition) -> Iterator[Section]:
+def _fix(fix: FixRecord, finding: Finding) -> Iterator[Section]:
     if fix.result in (FixResult.PROPOSED, FixResult.REJECTED):
         yield _prose("What the bot would do", f"{fix.name}: {fix.summary}")
     else:
         attempt = f"attempt {fix.attempts}, {fix.at}"
         yield _prose("What the bot did", f"{fix.name}: {fix.result} ({attempt}). {fix.summary}")
+    yield from (_listing(title, text) for title, text in plan_parts(fix))
     if fix.decided_by:
-        yield _prose("Rejected by" if fix.result is FixResult.REJECTED else "Approved by", fix.decided_by)
+        until = f" until {until}" if (until := approved_until(fix)) else ""
+        yield _prose("Rejected by" if fix.result is FixResult.REJECTED else "Approved by", f"{fix.decided_by}{until}")
     if fix.approve:
         yield _command("How to approve it", fix.approve)
-    if fix.undo and transition is not Transition.FIX_UNDONE:
+    yield from (_listing(title, text) for title, text in undo_parts(fix))
+    if fix.result is FixResult.UNDONE or finding.transition is Transition.FIX_UNDONE:
+        return
+    if fix.result is FixResult.APPLIED and fix.calls:
+        yield _command("How to undo it", f"permission-guard fixes undo {finding.id}")
+        yield _command("How to undo it by hand", fix.undo)
+    elif fix.undo:
         yield _command("How to undo it", fix.undo)
 
 

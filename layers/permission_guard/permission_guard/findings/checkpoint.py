@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from permission_guard.errors import UNREADABLE
+from permission_guard.findings.callers import Caller, caller_of
 from permission_guard.findings.role_permissions import RolePermissions, time_of_check
 from permission_guard.model import limits
 from permission_guard.model.arns import finding_target
@@ -36,8 +37,9 @@ class Checkpoint:
     `roles` are those that the function and its versions ran with. `denied_calls` are the calls about it that AWS denied
     within a day. `permissions` are what the roles' identity policies allowed, and `role_changes` the calls of a day
     that can have changed that. `role_digests` has an entry for each role whose findings this function's checks record:
-    a digest of what was recorded, by the rule's id. `is_complete` is whether the check could read what the permissions
-    depend on; it is not part of the JSON.
+    a digest of what was recorded, by the rule's id. `callers` are the principals and tools that changed the function or
+    one of its roles. `is_complete` is whether the check could read what the permissions depend on, and the checkpoint
+    itself can be read; it is not part of the JSON.
     """
 
     roles: frozenset[RoleTarget] = frozenset()
@@ -45,6 +47,7 @@ class Checkpoint:
     permissions: RolePermissions = RolePermissions()
     role_changes: tuple[RoleChange, ...] = ()
     role_digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
+    callers: tuple[Caller, ...] = ()
     is_complete: bool = field(default=True, compare=False)
 
     def to_json(self) -> str:
@@ -56,6 +59,7 @@ class Checkpoint:
             "permissions": self.permissions.to_document(),
             "role_changes": [asdict(change) for change in self.role_changes],
             "role_digests": {arn: dict(digests) for arn, digests in self.role_digests.items()},
+            "callers": [asdict(caller) for caller in self.callers],
         }
         return json.dumps(document, sort_keys=True)
 
@@ -75,7 +79,7 @@ class Checkpoint:
     def from_json(cls, text: str) -> Self:
         """Read a checkpoint; one of UNREADABLE when the text is not from `to_json`.
 
-        Keys that a newer version added are ignored, and an older version has no permissions.
+        Keys that a newer version added are ignored, and an older version has no permissions and no callers.
         """
         document = json.loads(text)
         permissions = document.get("permissions")
@@ -91,6 +95,7 @@ class Checkpoint:
                 _role_arn(arn): {_text(rule_id): _text(digest) for rule_id, digest in digests.items()}
                 for arn, digests in document.get("role_digests", {}).items()
             },
+            callers=tuple(map(caller_of, document.get("callers", ()))),
         )
 
 
@@ -118,7 +123,7 @@ class CheckRun:
     @classmethod
     def after(cls, number: int, text: str, seen_at: str, recorded: StoredFindings = StoredFindings()) -> Self:  # noqa: B008 - a record is immutable
         """Return a check run with the checkpoint in a text; what cannot be read is dropped, and overwritten."""
-        checkpoint, time = Checkpoint(), ""
+        checkpoint, time = Checkpoint(is_complete=not text), ""
         with suppress(*UNREADABLE):
             checkpoint = Checkpoint.from_json(text)
         with suppress(*UNREADABLE):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.glob import compile_glob
 from permission_guard.model.arns import finding_target, parse_function_arn
-from permission_guard.model.findings import SuppressedBy, Suppression
 from permission_guard.model.state import Unread
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.targets import FunctionTarget
 from permission_guard.records import record
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from permission_guard.config.document import ExceptionEntry, Exclusion, GuardConfig
     from permission_guard.model.findings import Finding
+    from permission_guard.model.state import Snapshot
 
 IGNORE_TAG: Final = "permission-guard:ignore"
 IGNORE_UNTIL_TAG: Final = "permission-guard:ignore-until"
@@ -125,6 +126,17 @@ def needs_tags(config: GuardConfig) -> bool:
 def exclusions_by_tag(config: GuardConfig) -> bool:
     """Return whether the tags of functions decide about exclusions."""
     return any(exclusion.tags for exclusion in config.exclusions)
+
+
+def why_exempt(config: GuardConfig, finding: Finding, snapshot: Snapshot, now: str) -> str:
+    """Return why the configuration exempts a finding, empty if not: it may be newer than the status of the finding.
+
+    Tags that could not be read exempt nothing. `now` is ISO-8601 in UTC.
+    """
+    if exclusion := exclusion_of(config, snapshot.target, snapshot.tags):
+        return f"the configuration excludes the function: {exclusion.reason}"
+    suppression = Exceptions(config, snapshot.tags, now).suppression_of(finding)
+    return f"the finding is to be suppressed: {suppression.reason}" if suppression else ""
 
 
 def exclusion_of(

@@ -28,10 +28,9 @@ from permission_guard.model.findings import (
     Finding,
     PastTransition,
     Status,
-    SuppressedBy,
-    Suppression,
     Transition,
 )
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
 
@@ -165,6 +164,16 @@ def reopened(finding: Finding, now: str, cause: Cause = UNKNOWN_CAUSE) -> Change
     return Change(replace(after, status=Status.OPEN, opened_at=now, resolution=""), finding.revision)
 
 
+def undone(finding: Finding, now: str, by: str, *, is_solved: bool) -> Finding:
+    """Return a finding whose fix was undone, as `by` requested.
+
+    A resolved one is open again, unless the problem does not exist without the fix either (`is_solved`).
+    """
+    after = advanced(finding, Transition.FIX_UNDONE, now, Cause(by=by))
+    opens = finding.status is Status.RESOLVED and not is_solved
+    return replace(after, status=Status.OPEN, opened_at=now, resolution="") if opens else after
+
+
 def suppression_text(suppression: Suppression) -> str:
     """Return who suppresses a finding, until when and why."""
     return f"Suppressed by {suppression.owner} until {suppression.until[: len('2026-11-20')]}: {suppression.reason}"
@@ -295,10 +304,22 @@ def is_about(verdict: Verdict, finding: Finding) -> bool:
     return verdict.subject.endswith("/*") and f"{finding.subject}/".startswith(verdict.subject[:-1])
 
 
+def managed(finding: Finding, managed_by: ManagedBy | None) -> Finding:
+    """Return a finding with the tool in whose code to solve the problem, and with that tool's remedies first."""
+    if managed_by is None:
+        return finding
+    return replace(finding, managed_by=managed_by, remedies=_own_first(finding.remedies, managed_by))
+
+
+_CODE = ("policy-statement", "terraform", "cdk", "sam", "aws-cli")
 _KINDS = {
     "cloudformation": ("sam", "cdk", "policy-statement", "aws-cli", "terraform"),
     "sam": ("sam", "policy-statement", "cdk", "aws-cli", "terraform"),
+    "cdk": ("cdk", "sam", "policy-statement", "aws-cli", "terraform"),
     "terraform": ("terraform", "policy-statement", "aws-cli", "sam", "cdk"),
+    "opentofu": ("terraform", "policy-statement", "aws-cli", "sam", "cdk"),
+    "pulumi": _CODE,
+    "other": _CODE,
 }
 """The kinds of remedies, from the one that the owner of the code applies to the one that its next deployment undoes."""
 _OF_CONSOLE = ("aws-cli", "policy-statement", "sam", "cdk", "terraform")

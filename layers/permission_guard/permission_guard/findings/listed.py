@@ -21,8 +21,8 @@ class ItemKey:
 
     @property
     def finding_id(self) -> str:
-        """The id of the finding, if the item is one."""
-        return self.sort.removeprefix(FINDING_PREFIX)
+        """The id of the finding, if the item is one, or one of its transitions."""
+        return self.sort.partition("#")[2].partition("#")[0] or self.sort
 
     def __str__(self) -> str:
         return f"{self.partition} {self.sort}"

@@ -19,8 +19,17 @@ from permission_guard.findings.exceptions import MAX_SUPPRESSION
 from permission_guard.findings.lifecycle import reopened, suppressed
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.arns import finding_target, parse_function_arn
-from permission_guard.model.findings import Cause, Status, SuppressedBy, Suppression
-from permission_guard.model.signed_requests import ARN, NONCE, digest_of, require_object, texts_of
+from permission_guard.model.findings import Cause, Status
+from permission_guard.model.signed_requests import (
+    ARN,
+    NONCE,
+    REASON,
+    digest_of,
+    require_object,
+    require_reason,
+    texts_of,
+)
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -31,8 +40,6 @@ if TYPE_CHECKING:
     from permission_guard.iam.arn import Arn
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON, FindingTarget, FunctionTarget
-
-MAX_REASON: Final = 500
 
 _FINDING_ID: Final = "[0-9a-f]{32}"
 _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+00:00"
@@ -49,7 +56,7 @@ class FindingRequestKind(StrEnum):
 
 _FINDING: Final = {"finding_id": _FINDING_ID, "target_arn": ARN}
 _PATTERNS: Final = {
-    FindingRequestKind.SUPPRESS: {**_FINDING, "until": _TIME, "reason": f"(?s:.{{1,{MAX_REASON}}})"},
+    FindingRequestKind.SUPPRESS: {**_FINDING, "until": _TIME, "reason": REASON},
     FindingRequestKind.UNSUPPRESS: _FINDING,
     FindingRequestKind.RECHECK: {"target_arn": ARN},
     FindingRequestKind.TEST_MESSAGE: {},
@@ -80,7 +87,7 @@ class FindingRequest:
         kind = FindingRequestKind(texts["kind"])
         request = cls(kind=kind, nonce=texts["nonce"], **texts_of(document, _PATTERNS[kind]))
         if kind is FindingRequestKind.SUPPRESS:
-            _require_reason(request.reason)
+            require_reason(request.reason)
             _ = request.end
         return request
 
@@ -190,13 +197,6 @@ def _unsuppressed(finding: Finding, now: str, cause: Cause) -> Change | None:
     if suppression is not None and suppression.by is SuppressedBy.FUNCTION_TAG:
         raise RequestRefusedError("a tag of the function suppresses the finding: remove the tag")
     return reopened(replace(finding, suppression=None), now, cause)
-
-
-def _require_reason(reason: str) -> None:
-    if not reason.strip():
-        raise RequestRefusedError("the `reason` is blank")
-    if not reason.isprintable():
-        raise RequestRefusedError("the `reason` has a line break, or a control or invisible character")
 
 
 def _target(arn: str, place: Arn) -> FindingTarget:

@@ -49,7 +49,7 @@ class RolePermissions:
         """Return the permissions after a check. `seen_at` is the time of the last check that read everything.
 
         Nothing changes if this check could not (`found` is None). What is no longer required is forgotten, and so is a
-        loss after a day. A permission on every resource is lost only along with one that a need asks for: an owner who
+        loss after a day. What a managed policy allows besides is lost only along with what a need asks for: whoever
         narrows a role to what it needs takes nothing away. At most a thousand are kept, those on every resource first.
         """
         if found is None:
@@ -63,7 +63,7 @@ class RolePermissions:
             if permission not in lost and permission not in forgotten
         }
         lost = {name: each for name, each in lost.items() if name in found.required and name not in found.allowed}
-        roles = {name.role_arn for name in lost if name.resource != _EVERYWHERE}
+        roles = {name.role_arn for name in lost if name in found.needed}
         kept = [each for name, each in lost.items() if name.role_arn in roles]
         kept.sort(key=lambda each: _order(each.permission))
         allowed = sorted(found.allowed, key=_order)[: max(0, _MAX_PERMISSIONS - len(kept))]

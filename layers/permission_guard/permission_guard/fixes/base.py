@@ -2,34 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from permission_guard.model.state import Snapshot
+from permission_guard.model.verdicts import Verdict
 from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from permission_guard.fixes.policy_lists import PolicyLists
     from permission_guard.iam import Policy
-    from permission_guard.model.findings import Finding
+    from permission_guard.model.findings import Finding, PlannedCall
     from permission_guard.model.role_permissions import Permission
-    from permission_guard.model.state import Role, Snapshot, Unread
-    from permission_guard.model.targets import JSON
+    from permission_guard.model.state import Role, Unread
+    from permission_guard.model.targets import JSON, FunctionTarget
 
 
 @record(kw_only=True)
 class Plan:
-    """One change: in words, as the AWS API call, the state that it changes, and the command that undoes it.
+    """One change: in words, as calls to AWS, the state that they change, and the command that undoes it.
 
+    `change` is what the fix needs to apply the plan. `calls` are the exact calls that it then makes. `before` is the
+    state that they change, and `expected` that state afterwards. `rests_on` are the facts that make the plan right.
+    They and `before` are equal for the same state in AWS, so they contain no times. `unknowns` say what is not known.
     `missing` are the permissions that the finding is about. `grants` are all permissions that the change allows a role;
-    None if they cannot be listed.
+    None if they cannot be listed. `shared_by` are the ARNs of all functions that it concerns, empty if that is one.
+    `leads_to` is the snapshot after the change.
     """
 
     summary: str
     change: Mapping[str, JSON]
+    calls: tuple[PlannedCall, ...]
     before: Mapping[str, JSON]
+    expected: Mapping[str, JSON]
+    rests_on: Mapping[str, JSON]
+    unknowns: tuple[str, ...]
     undo: str
     missing: tuple[Permission, ...]
     grants: tuple[Permission, ...] | None
+    shared_by: tuple[str, ...] = ()
+    leads_to: Snapshot | None = None
+
+
+@record
+class Rest:
+    """What is left of a change of which a part was applied, and the state as it would be without that part.
+
+    `done` are the calls of the plan that are in effect.
+    """
+
+    change: Mapping[str, JSON]
+    snapshot: Snapshot
+    done: tuple[PlannedCall, ...]
+
+
+Check = Callable[[Snapshot], Sequence[Verdict]]
+"""Returns what the finding's rule says about a state."""
 
 
 class FixState(Protocol):
@@ -38,11 +68,23 @@ class FixState(Protocol):
     def managed_policy(self, arn: str) -> Policy | Unread:
         """Read the default version of a managed policy."""
 
+    def policy_lists(self) -> PolicyLists:
+        """Return which policies may be attached."""
+
+    def resource_tags(self, arn: str, target: FunctionTarget) -> Mapping[str, str] | Unread | None:
+        """Read the tags of a resource that a function uses. None if AWS lists none."""
+
     def role(self, arn: str) -> Role | Unread | None:
         """Read a role without a cache; None when it does not exist."""
 
+    def policies_per_role(self) -> int | Unread:
+        """Return how many managed policies a role of the account can have."""
+
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
+
+    def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
+        """Return the ARNs of all functions that run with a role, in every enabled region."""
 
 
 class Writer(Protocol):
@@ -51,12 +93,23 @@ class Writer(Protocol):
     def attach_role_policy(self, role_name: str, policy_arn: str) -> None:
         """Attach a managed policy to a role."""
 
+    def detach_role_policy(self, role_name: str, policy_arn: str) -> None:
+        """Detach a managed policy from a role; detaching what is not attached changes nothing."""
+
+
+class Writers(Protocol):
+    """Makes the writers of fixes."""
+
+    def for_finding(self, finding_id: str) -> Writer:
+        """Return a writer whose calls name a finding in CloudTrail."""
+
 
 class Fix(Protocol):
     """A fix for the findings of some rules.
 
     `reads` and `writes` are the IAM actions that it requires besides those of the rules. `apply`, `state` and
-    `is_applied` need only a plan's `change`, which is recorded: so an interrupted fix can be finished.
+    `is_applied` need only a plan's `change`, which is recorded: so an interrupted fix can be finished. What undoes it
+    needs the state before it besides, which is recorded too.
     """
 
     name: ClassVar[str]
@@ -64,8 +117,8 @@ class Fix(Protocol):
     reads: ClassVar[frozenset[str]]
     writes: ClassVar[frozenset[str]]
 
-    def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState) -> Plan:
-        """Return the plan for a finding that the snapshot still shows.
+    def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState, check: Check) -> Plan:
+        """Return the plan for a finding that the snapshot still shows. `check` evaluates what the plan leads to.
 
         FixRefusedError with the reason if there is none; RetryableError when state could not be read for now.
         """
@@ -73,8 +126,34 @@ class Fix(Protocol):
     def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
         """Apply the change."""
 
+    def rest(
+        self, change: Mapping[str, JSON], before: Mapping[str, JSON], snapshot: Snapshot, fix_state: FixState
+    ) -> Rest | None:
+        """Return what is left of a change of which a part was applied since `before`, None if nothing was.
+
+        Also if the snapshot no longer has what was changed. RetryableError when the state cannot be read.
+        """
+
     def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
         """Return the current state that the change affects; RetryableError when it cannot be read."""
 
     def is_applied(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
         """Return whether AWS shows the change; RetryableError when that cannot be read."""
+
+    def guard_undo(self, change: Mapping[str, JSON], account: str, fix_state: FixState) -> None:
+        """Refuse to undo a change of what the bot must not change; the function is guarded besides.
+
+        FixRefusedError with the reason; RetryableError when state could not be read for now.
+        """
+
+    def undo_calls(
+        self, change: Mapping[str, JSON], before: Mapping[str, JSON], fix_state: FixState
+    ) -> tuple[PlannedCall, ...]:
+        """Return the calls that undo a change: what the change made of the state `before` it, as far as it still is so.
+
+        None of them touches what others changed since. FixRefusedError if the record does not say what to restore;
+        RetryableError when the state cannot be read.
+        """
+
+    def undo(self, call: PlannedCall, writer: Writer) -> None:
+        """Make one of the calls that undo a change."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from permission_guard.checks.engine import evaluate
+from permission_guard.config.fix_modes import effective_mode
 from permission_guard.config.settings import AutoFix, FixMode
 from permission_guard.errors import (
+    FixingStoppedError,
     FixInProgressError,
     FixNotVisibleError,
     FixRefusedError,
@@ -18,24 +18,37 @@ from permission_guard.errors import (
     WriteFailedError,
 )
 from permission_guard.findings.conflicts import retry_on_conflict
-from permission_guard.findings.exceptions import Exceptions, exclusion_of
-from permission_guard.findings.lifecycle import Change, advanced, is_about, owner_of_fix
+from permission_guard.findings.exceptions import why_exempt
+from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
+from permission_guard.fixes.guards import ManagedByCodeError, guard_function
+from permission_guard.fixes.planner import Planner
+from permission_guard.fixes.plans import in_words, progress_of, proposal, why_not_approved
+from permission_guard.fixes.recorder import FixOutcome, FixRecorder, declined_by, fix_of, is_leased, started_fix
 from permission_guard.fixes.restore import reasons_to_wait, removals
-from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.fixes.reverted import guard_reverted
+from permission_guard.fixes.stop import count_failed_fix, why_stopped
+from permission_guard.fixes.stoppable import StoppableWriter
+from permission_guard.fixes.together import NEW, resolved_by, waits_for, why_rejected
+from permission_guard.fixes.undo import Undoer, why_declined
+from permission_guard.model.findings import Finding, FixRecord, FixResult, PlannedCall, Status, Transition
 from permission_guard.model.targets import FunctionTarget
-from permission_guard.model.verdicts import Outcome, Verdict
+from permission_guard.model.verdicts import Outcome
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from permission_guard.config.document import GuardConfig
+    from permission_guard.config.fix_modes import EffectiveMode
     from permission_guard.findings.store import FindingStore
-    from permission_guard.fixes.base import Fix, FixState, Plan, Writer
+    from permission_guard.fixes.afterwards import Afterwards
+    from permission_guard.fixes.base import Fix, FixState, Plan, Writers
     from permission_guard.fixes.decisions import Decision
+    from permission_guard.fixes.stop import BreakerStore
+    from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
     from permission_guard.model.state import Snapshot
-    from permission_guard.model.targets import Direction, FindingTarget
+    from permission_guard.model.targets import JSON, FindingTarget
     from permission_guard.rules.base import Rule
 
 MAX_TRIES = 3
@@ -44,57 +57,18 @@ MAX_TRIES = 3
 VERIFY_AFTER_SECONDS = (0.0, 1.0, 2.0, 4.0)
 """The waits before each read that verifies a change: IAM changes take time to propagate."""
 
-LEASE = timedelta(minutes=5)
-"""How long an invocation owns a fix if it does not end: longer than the timeout of the function, and shorter than the
-time after which its queue delivers the message again."""
-
-_TRANSITIONS = {
-    FixResult.PROPOSED: Transition.FIX_PROPOSED,
-    FixResult.APPLIED: Transition.FIX_APPLIED,
-    FixResult.REFUSED: Transition.FIX_REFUSED,
-    FixResult.FAILED: Transition.FIX_FAILED,
-}
-_NEW = (Transition.OPENED, Transition.REOPENED)
-
-
-class FixStateSource(Protocol):
-    """The source of current state, read without a cache."""
-
-    def snapshot_for_fix(self, target: FunctionTarget, direction: Direction) -> Snapshot:
-        """Read the state that a direction's rules need of a function, and its tags."""
-
-
-class FixQuota(Protocol):
-    """The limit of fixes per hour."""
-
-    def take_fix_quota(self, hour: str, limit: int, fix: str) -> bool:
-        """Count a fix, the same one once; return False if the limit is reached."""
-
-
-class Decisions(Protocol):
-    """Reads the decisions of people."""
-
-    def decision(self, finding_id: str, revision: int) -> Decision | None:
-        """Return the decision about the proposal of a revision, None if there is none."""
-
-
-@record
-class FixOutcome:
-    """What the fixer did about a finding. `result` is None if there was nothing to do, or nothing yet."""
-
-    finding_id: str
-    result: FixResult | None
-    summary: str
-    fix_record: FixRecord | None = None
-    is_postponed: bool = False
+IN_PROGRESS_SECONDS = (1.0, 2.0, 4.0)
+"""The waits for another invocation to end the fix that it applies. Most take seconds, and a message that fails is only
+delivered again after six minutes."""
 
 
 @record
 class Fixer:
     """Handles findings, one at a time.
 
-    `rules` are all rules by id; `wait` sleeps for some seconds before each read that verifies a change. `token` returns
-    a text that nobody else has: it makes an invocation the owner of a fix.
+    `mode` is the ceiling of the modes that `config` sets for rules. `rules` are all rules by id; `wait` sleeps for some
+    seconds before each read that verifies a change. `token` returns a text that nobody else has: it makes an invocation
+    the owner of a fix.
     """
 
     mode: FixMode
@@ -108,7 +82,9 @@ class Fixer:
     store: FindingStore
     decisions: Decisions
     quota: FixQuota
-    writer: Writer
+    stop: BreakerStore
+    writers: Writers
+    afterwards: Afterwards
     clock: Callable[[], str]
     wait: Callable[[float], None]
     token: Callable[[], str]
@@ -117,9 +93,17 @@ class Fixer:
     def handle(self, target: FindingTarget, finding_id: str) -> FixOutcome:
         """Do what the mode and the decisions allow about one finding; a repeated request changes nothing.
 
-        RetryableError when a call to AWS or the table failed, or while another invocation applies the fix: nothing is
-        lost, and the message is delivered again.
+        Where another writer changed the finding meanwhile, it is handled as it is then. RetryableError when a call to
+        AWS or the table failed, or another invocation applies the fix for longer than `IN_PROGRESS_SECONDS`: nothing
+        is lost, and the message is delivered again.
         """
+        for delay in IN_PROGRESS_SECONDS:
+            with suppress(FixInProgressError):
+                return retry_on_conflict(lambda: self._handle_once(target, finding_id))
+            self.wait(delay)
+        return retry_on_conflict(lambda: self._handle_once(target, finding_id))
+
+    def _handle_once(self, target: FindingTarget, finding_id: str) -> FixOutcome:
         if not isinstance(target, FunctionTarget):
             return FixOutcome(finding_id, None, "there is no fix for findings about a role")
         finding = self.store.finding(target, finding_id)
@@ -128,27 +112,66 @@ class Fixer:
             return FixOutcome(finding_id, None, "the finding does not exist")
         if fix is None:
             return FixOutcome(finding_id, None, f"there is no fix for {finding.rule_id}")
-        started = _started_fix(finding)
+        if finding.fix is not None and finding.fix.is_undo_requested:
+            return self._undoer.handle(target, finding, fix)
+        started = started_fix(finding)
         if started is None:
             return self._handle(target, finding, fix)
         return self._continue(target, finding, fix, started)
 
     def _continue(self, target: FunctionTarget, finding: Finding, fix: Fix, started: FixRecord) -> FixOutcome:
-        """Finish a fix that was interrupted. If it was interrupted before its change, it becomes a new attempt."""
-        if started.lease_until and datetime.fromisoformat(started.lease_until) > datetime.fromisoformat(self.clock()):
+        """Finish a fix that was interrupted. If nothing of its change was applied, it becomes a new attempt."""
+        if is_leased(started, self.clock()):
             raise FixInProgressError(f"another invocation is applying the fix until {started.lease_until}")
-        owned = self._own(finding, started)
-        with self._lease(target, owned):
+        owned = self._recorder.own(finding, started)
+        with self._recorder.lease(target, owned):
             if fix.is_applied(started.change, self.fix_state):
                 return self._record_applied(target, owned, fix)
+            if finished := self._finish(target, owned, fix, started):
+                return finished
             outcome = self._handle(target, owned, fix)
-            if outcome.is_postponed:
+            if outcome.is_postponed and not outcome.stopped:
                 raise RetryableError(outcome.summary)
+            if outcome.is_postponed:
+                return self._recorder.wait_for_resume(target, owned, outcome.stopped, started.progress)
             if outcome.fix_record is None:
-                # Nothing is applied now: the record must not stay `applying`.
-                summary = f"The fix was started, but nothing was changed: {outcome.summary}."
-                return self._record(target, owned, self._fix_record(owned, fix, FixResult.REFUSED, summary))
+                summary = f"The fix was started, but nothing of it is in effect: {outcome.summary}."
+                return self._recorder.refused(target, owned, fix, summary)
             return outcome
+
+    def _finish(self, target: FunctionTarget, owned: Finding, fix: Fix, started: FixRecord) -> FixOutcome | None:
+        """Apply the rest of a change of which a part was applied, None if nothing of it was.
+
+        Planned from the current state, that part would count as the state before. So the plan is made again as if it
+        were not applied: only the same plan is finished, under the same guards.
+        """
+        rule = self.rules[owned.rule_id]
+        snapshot = self.source.snapshot_for_fix(target, rule.direction)
+        rest = fix.rest(started.change, started.before, snapshot, self.fix_state)
+        if rest is None:
+            return None
+        reason = self._reason_to_skip(owned) or self._reason_to_plan_otherwise(
+            target, owned, fix, started, rest.snapshot
+        )
+        if not reason:
+            return self._write(target, owned, fix, rest.change, rest.done)
+        partly = f"A part of the fix was applied, and the rest was not: {reason.removesuffix('.')}."
+        return self._recorder.refused(target, owned, fix, f"{partly} Undo: {started.undo}")
+
+    def _reason_to_plan_otherwise(
+        self, target: FunctionTarget, owned: Finding, fix: Fix, started: FixRecord, before: Snapshot
+    ) -> str:
+        """Return why the plan of a started fix would be another one for a state, empty if it would be the same."""
+        verdicts = evaluate(before, (self.rules[owned.rule_id],)).verdicts
+        verdict = next((one for one in verdicts if is_about(one, owned)), None)
+        if verdict is None or verdict.outcome is Outcome.PASS:
+            return "the problem no longer exists"
+        try:
+            plan = self._planner.plan(target, fix, owned, before, verdict)
+            planned = proposal(fix, plan, at=started.planned_at, attempts=started.attempts)
+        except FixRefusedError as error:
+            return str(error)
+        return "" if planned.plan_hash == started.plan_hash else "it would be planned otherwise now"
 
     def _handle(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Start a fix, or return why not."""
@@ -158,27 +181,58 @@ class Fixer:
         try:
             return self._start(target, finding, fix)
         except FixRefusedError as error:
-            return self._record(target, finding, self._fix_record(finding, fix, FixResult.REFUSED, str(error)))
+            managed_by = error.managed_by if isinstance(error, ManagedByCodeError) else None
+            return self._recorder.refused(target, finding, fix, str(error), managed_by)
 
     def _reason_to_skip(self, finding: Finding) -> str | None:
         """Return why there is nothing to do about a finding, None if there is something to do."""
-        if self.mode is FixMode.OFF:
-            return "FixMode is off"
+        effective = self._mode(finding)
+        if effective.mode is FixMode.OFF:
+            return str(effective)
         if finding.status is not Status.OPEN:
             return f"the finding is {finding.status}"
-        if finding.transition is Transition.FIX_APPROVED and not self._takes_approvals:
-            return f"FixMode is {self.mode}: approvals are not accepted"
-        if finding.transition is Transition.FIX_PROPOSED and finding.fix and finding.fix.approve:
+        if finding.transition is Transition.FIX_APPROVED and not effective.mode.takes_approvals:
+            return f"{effective}: approvals are not accepted"
+        waiting = finding.fix if finding.transition is Transition.FIX_PROPOSED else None
+        # An earlier version's proposal does not show its whole plan, so it is made again.
+        if waiting and waiting.approve and waiting.calls:
             return "the proposal waits for an approval"
         # A proposal without a command to approve it was made in the mode `plan`.
-        is_new = finding.transition is Transition.FIX_PROPOSED and self._takes_approvals
-        if is_new or finding.transition in (*_NEW, Transition.FIX_APPROVED):
+        is_new = waiting is not None and effective.mode.takes_approvals
+        if is_new or finding.transition in (*NEW, Transition.FIX_APPROVED):
             return None
         return f"already handled: {finding.transition}"
 
     @property
-    def _takes_approvals(self) -> bool:
-        return self.mode in (FixMode.APPROVE, FixMode.AUTO)
+    def _planner(self) -> Planner:
+        return Planner(self.rules, self.config, self.source, self.fix_state, self.store, self.afterwards)
+
+    @property
+    def _recorder(self) -> FixRecorder:
+        return FixRecorder(self.mode, self.config, self.decide_fix_arn, self.store, self.clock, self.token)
+
+    @property
+    def _undoer(self) -> Undoer:
+        return Undoer(
+            self.mode,
+            self.max_fixes_an_hour,
+            self.rules,
+            self.config,
+            self.source,
+            self.fix_state,
+            self.decisions,
+            self.quota,
+            self.stop,
+            self.writers,
+            self.afterwards,
+            self._recorder,
+            self.clock,
+            self.wait,
+            self.verify_after,
+        )
+
+    def _mode(self, finding: Finding) -> EffectiveMode:
+        return effective_mode(self.config, finding.rule_id, self.mode)
 
     def _start(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Plan the fix from the current state; then apply it, or propose it if it needs an approval."""
@@ -187,26 +241,28 @@ class Fixer:
             raise FixRefusedError(
                 f"The problem came back after {tries} fixes. Manual action required: find out what reverts them."
             )
-        snapshot, verdict = self._check(target, finding)
+        snapshot, verdict = self._planner.check(target, finding)
         if verdict is None or verdict.outcome is Outcome.PASS:
             return FixOutcome(finding.id, None, "the problem no longer exists")
-        if exempt := self._exempt(target, finding, snapshot):
-            return FixOutcome(finding.id, None, exempt)
-        plan = _plan(fix, finding, snapshot, verdict, self.fix_state)
-        planned = FixRecord(
-            name=fix.name,
-            result=FixResult.PROPOSED,
-            summary=plan.summary,
-            at=self.clock(),
-            attempts=tries,
-            change=plan.change,
-            before=plan.before,
-        )
-        approval = self._approval(finding, planned)
-        applies, why = (True, "") if approval else self._without_approval(target, finding, plan)
+        others = self.store.findings_of(target).findings
+        if why_not := why_exempt(self.config, finding, snapshot, self.clock()) or waits_for(finding, others):
+            return FixOutcome(finding.id, None, why_not)
+        plan = self._planner.plan(target, fix, finding, snapshot, verdict)
+        reverted = self._planner.reverted(target, fix, finding, plan)
+        guard_reverted(reverted)
+        planned = proposal(fix, plan, at=self.clock(), attempts=tries)
+        resolves = resolved_by(plan, finding, self._in_the_same_mode(fix, finding, others), self.rules)
+        planned = replace(planned, declined_by=declined_by(finding.fix), reverted=reverted, resolves=resolves)
+        decision = self._decision(finding)
+        approval = decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
+        applies, why = (True, "") if approval else self._without_approval(target, finding, plan, others)
+        if decision and not approval:
+            why = f"{why_not_approved(decision, finding.fix, planned)} {why}".rstrip()
         planned = replace(planned, summary=f"{plan.summary}. {why}" if why else plan.summary)
         if not applies:
-            return self._record(target, finding, planned)
+            return self._recorder.record(target, finding, planned)
+        if why := why_stopped(self.stop):  # before a place of the hour is taken
+            return FixOutcome(finding.id, None, why, is_postponed=True, stopped=why)
         if not self.quota.take_fix_quota(
             self.clock()[: len("2026-11-20T09")], self.max_fixes_an_hour, f"{finding.id}#{tries + 1}"
         ):
@@ -215,36 +271,33 @@ class Fixer:
             return FixOutcome(finding.id, None, reached, is_postponed=True)
         intent = replace(planned, attempts=tries + 1, undo=plan.undo, decided_by=approval.by if approval else "")
         # Recorded before the change, so that the state to restore is known after a crash.
-        owned = self._own(finding, replace(intent, result=FixResult.APPLYING))
-        with self._lease(target, owned):
-            return self._apply(target, owned, fix)
+        owned = self._recorder.own(finding, replace(intent, result=FixResult.APPLYING))
+        with self._recorder.lease(target, owned):
+            return self._write(target, owned, fix, intent.change)
 
-    def _exempt(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot) -> str:
-        """Return why the configuration exempts a finding, empty if not: it may be newer than the status of the finding.
+    def _in_the_same_mode(self, fix: Fix, finding: Finding, others: Sequence[Finding]) -> list[Finding]:
+        mode = self._mode(finding).mode
+        return [one for one in others if one.rule_id in fix.rule_ids and self._mode(one).mode is mode]
 
-        Tags that could not be read exempt nothing; the guards of every fix refuse without them.
-        """
-        if exclusion := exclusion_of(self.config, target, snapshot.tags):
-            return f"the configuration excludes the function: {exclusion.reason}"
-        suppression = Exceptions(self.config, snapshot.tags, self.clock()).suppression_of(finding)
-        return f"the finding is to be suppressed: {suppression.reason}" if suppression else ""
-
-    def _approval(self, finding: Finding, planned: FixRecord) -> Decision | None:
-        """Return the valid approval of exactly this plan, None if there is none. An event approves nothing."""
-        if finding.transition is not Transition.FIX_APPROVED or not self._takes_approvals:
+    def _decision(self, finding: Finding) -> Decision | None:
+        """Return what a person decided about an approved proposal, None if nobody did. An event approves nothing."""
+        if finding.transition is not Transition.FIX_APPROVED or not self._mode(finding).mode.takes_approvals:
             return None
-        decision = self.decisions.decision(finding.id, finding.revision - 1)
-        return decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
+        return self.decisions.decision(finding.id, finding.revision - 1)
 
-    def _without_approval(self, target: FunctionTarget, finding: Finding, plan: Plan) -> tuple[bool, str]:
+    def _without_approval(
+        self, target: FunctionTarget, finding: Finding, plan: Plan, others: Sequence[Finding]
+    ) -> tuple[bool, str]:
         """Return whether a plan is applied without an approval, and why, for its summary."""
-        if self.mode is not FixMode.AUTO:
+        if self._mode(finding).mode is not FixMode.AUTO:
             return False, ""
-        if finding.fix is not None and finding.fix.result is FixResult.REJECTED:
-            return False, f"{finding.fix.decided_by} rejected it before."
+        if declined := why_declined(finding, plan.calls, others) or why_rejected(finding, others):
+            return False, declined
+        if plan.shared_by:
+            return False, f"{len(plan.shared_by)} functions use the role, so a person has to approve it."
         if self.auto_fix is AutoFix.GRANT:
             return True, ""
-        permissions = self.store.checkpoint(target, self.rules[finding.rule_id].direction).permissions
+        permissions = self._planner.permissions(target, finding)
         reasons = reasons_to_wait(plan, permissions)
         if not reasons:
             changes = (f"{change.by or 'someone'} with {change.api}" for change in removals(plan, permissions))
@@ -252,34 +305,32 @@ class Fixer:
         who = finding.changed_by or "someone whom no event names"
         return False, f"It would grant more than it restores: {'; '.join(reasons)}. The change was made by {who}."
 
-    def _own(self, finding: Finding, record: FixRecord) -> Finding:
-        """Record a started fix as this invocation's own. ConflictError if another writer was first."""
-        until = datetime.fromisoformat(self.clock()) + LEASE
-        owned = replace(record, owner=self.token(), lease_until=until.isoformat(timespec="milliseconds"))
-        change = Change(replace(finding, fix=owned), finding.revision, expected_owner=owner_of_fix(finding))
-        self.store.put_finding(change)
-        return change.finding
+    def _write(
+        self,
+        target: FunctionTarget,
+        finding: Finding,
+        fix: Fix,
+        change: Mapping[str, JSON],
+        done: Sequence[PlannedCall] = (),
+    ) -> FixOutcome:
+        """Write a change of a recorded fix, and verify it. `done` are the calls of the plan that were made before.
 
-    @contextmanager
-    def _lease(self, target: FunctionTarget, owned: Finding) -> Iterator[None]:
-        """End the lease when an error interrupts the fix, so that the retry does not wait for it."""
+        FixNotVisibleError when AWS does not show it in time.
+        """
+        intent, writer = fix_of(finding), StoppableWriter(self.writers.for_finding(finding.id), self.stop)
         try:
-            yield
-        except BaseException:
-            with suppress(Exception):  # the first error says what happened
-                current = self.store.finding(target, owned.id)
-                if current and (fix := _started_fix(current)) and fix.owner == owner_of_fix(owned):
-                    ended = replace(current, fix=replace(fix, lease_until=""))
-                    self.store.put_finding(Change(ended, current.revision))
-            raise
-
-    def _apply(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
-        """Apply a recorded fix, and verify it; FixNotVisibleError when AWS does not show it in time."""
-        intent = _fix_of(finding)
-        try:
-            fix.apply(intent.change, self.writer)
+            fix.apply(change, writer)
+        except FixingStoppedError as error:
+            made = [*done, *writer.made]
+            progress = progress_of(intent.calls, made) if made else ""
+            return self._recorder.wait_for_resume(target, finding, str(error), progress)
         except WriteFailedError as error:
-            return self._record(target, finding, replace(intent, result=FixResult.FAILED, summary=str(error)))
+            # First: if recording the result fails, the fix is tried again, and not counted again.
+            count_failed_fix(self.stop, finding.id, finding.revision, self.clock())
+            made = [*done, *writer.made]
+            summary = f"{str(error).removesuffix('.')}. Done: {in_words(made)}." if made else str(error)
+            outcome = self._recorder.record(target, finding, replace(intent, result=FixResult.FAILED, summary=summary))
+            return replace(outcome, stopped=why_stopped(self.stop))
         for delay in self.verify_after:
             self.wait(delay)
             if fix.is_applied(intent.change, self.fix_state):
@@ -287,92 +338,42 @@ class Fixer:
         # Raised, not recorded as failed: AWS accepted the change, and a later read will show it.
         raise FixNotVisibleError(f"AWS does not show the change yet: {intent.summary}. Undo: {intent.undo}")
 
-    def _check(self, target: FunctionTarget, finding: Finding) -> tuple[Snapshot, Verdict | None]:
-        """Read the current state and evaluate the finding's rule; the verdict is None if the subject was deleted."""
-        rule = self.rules[finding.rule_id]
-        snapshot = self.source.snapshot_for_fix(target, rule.direction)
-        report = evaluate(snapshot, (rule,))
-        for verdict in report.verdicts:
-            if is_about(verdict, finding):
-                return snapshot, verdict
-        return snapshot, None
-
-    def _fix_record(self, finding: Finding, fix: Fix, result: FixResult, summary: str) -> FixRecord:
-        """Return the record of a fix; the record of a started fix keeps its change and its state before."""
-        started = _started_fix(finding)
-        if started:
-            return replace(started, result=result, summary=summary)
-        attempts = finding.fix.attempts if finding.fix else 0
-        return FixRecord(name=fix.name, result=result, summary=summary, at=self.clock(), attempts=attempts)
-
     def _record_applied(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
-        """Record a fix that AWS shows; the summary says if the finding's rule does not pass yet."""
-        intent = _fix_of(finding)
-        after = fix.state(intent.change, self.fix_state)
-        _, verdict = self._check(target, finding)
-        summary = intent.summary
-        if verdict is not None and verdict.outcome is not Outcome.PASS:
-            summary = f"{summary}. The check does not pass yet: {verdict.reason}"
-        return self._record(target, finding, replace(intent, result=FixResult.APPLIED, summary=summary, after=after))
+        """Do what follows a fix that AWS shows, and record it. The summary says if the rule does not pass yet.
 
-    def _record(self, target: FunctionTarget, finding: Finding, fix_record: FixRecord) -> FixOutcome:
-        """Write the record of a fix into the finding's current revision; retry when another writer was first.
-
-        What was recorded by another invocation meanwhile is not recorded again.
+        If fixing is stopped before that, the record stays `applying`, and the sweep hands the finding over again.
         """
-        timed = replace(fix_record, at=self.clock(), lease_until="")
-        return retry_on_conflict(lambda: self._write(target, finding, timed))
-
-    def _write(self, target: FunctionTarget, finding: Finding, fix_record: FixRecord) -> FixOutcome:
-        current = self.store.finding(target, finding.id) or finding
-        started = _started_fix(finding)
-        # A started fix is recorded whatever else happened to the finding; a proposal or a refusal is of one revision.
-        is_current = (
-            (mine := _started_fix(current)) is not None and mine.owner == started.owner
-            if started
-            else current.revision == finding.revision and owner_of_fix(current) == owner_of_fix(finding)
+        followed = self.afterwards.follow(
+            finding,
+            guard=lambda: self._guard_again(target, finding),
+            save=lambda fix_record: self._recorder.save(target, finding, fix_record),
         )
-        if not is_current:
-            return FixOutcome(finding.id, None, f"changed meanwhile: {current.transition}")
-        revision = current.revision + 1
-        if fix_record.result is FixResult.PROPOSED and self._takes_approvals:
-            fix_record = replace(fix_record, approve=self._approve_command(current, fix_record, revision))
-        after = advanced(current, _TRANSITIONS[fix_record.result], fix_record.at)
-        updated = replace(after, fix=fix_record)
-        self.store.put_finding(Change(updated, current.revision, expected_owner=owner_of_fix(current)))
-        return FixOutcome(finding.id, fix_record.result, fix_record.summary, fix_record)
+        if followed.waits:
+            calls = followed.fix.calls
+            progress = progress_of(calls, [call for call in calls if call.operation in fix.writes])
+            return self._recorder.wait_for_resume(target, finding, followed.stopped, progress)
+        after = {**fix.state(followed.fix.change, self.fix_state), **followed.after}
+        _, verdict = self._planner.check(target, finding)
+        summary = followed.fix.summary
+        if verdict is not None and verdict.outcome is not Outcome.PASS:
+            summary = f"{summary.rstrip('.')}. The check does not pass yet: {verdict.reason}"
+        applied = replace(followed.fix, result=FixResult.APPLIED, summary=summary, after=after, declined_by="")
+        return replace(self._recorder.record(target, finding, applied), stopped=followed.stopped)
 
-    def _approve_command(self, finding: Finding, proposal: FixRecord, revision: int) -> str:
-        """Return the command that approves the proposal of this revision, and of no other."""
-        options = {
-            "--function-arn": finding.function_arn,
-            "--revision": str(revision),
-            "--plan": proposal.plan_hash,
-            "--decide-fix": self.decide_fix_arn,
-        }
-        given = " ".join(f"{name} {shlex.quote(value)}" for name, value in options.items())
-        return f"permission-guard fixes approve {finding.id} {given}"
-
-
-def _started_fix(finding: Finding) -> FixRecord | None:
-    """Return the finding's fix if it was started and its result was not recorded."""
-    return finding.fix if finding.fix and finding.fix.result is FixResult.APPLYING else None
-
-
-def _fix_of(finding: Finding) -> FixRecord:
-    if finding.fix is None:
-        raise ValueError(f"finding {finding.id} has no fix")
-    return finding.fix
-
-
-def _plan(fix: Fix, finding: Finding, snapshot: Snapshot, verdict: Verdict, fix_state: FixState) -> Plan:
-    """Plan a fix for the problem in the snapshot; FixRefusedError when the verdict is unknown.
-
-    RetryableError if a temporary error is the cause, because a refused fix is not retried.
-    """
-    temporary = [unread for unread in snapshot.unread if not unread.denied]
-    if temporary and (verdict.outcome is Outcome.UNKNOWN or snapshot.tags in temporary):
-        raise RetryableError(f"Unknown for now whether the problem still exists: {temporary[0]}")
-    if verdict.outcome is Outcome.UNKNOWN:
-        raise FixRefusedError(f"Unknown whether the problem still exists: {verdict.reason}")
-    return fix.plan(finding, snapshot, fix_state)
+    def _guard_again(self, target: FunctionTarget, finding: Finding) -> None:
+        """Refuse what follows a fix where the fix itself would be refused by now, or has not helped."""
+        effective = self._mode(finding)
+        if not effective.mode.takes_approvals:
+            raise FixRefusedError(str(effective))
+        if finding.status is not Status.OPEN:
+            raise FixRefusedError(f"the finding is {finding.status}")
+        snapshot, verdict = self._planner.check(target, finding)
+        if temporary := [unread for unread in snapshot.unread if not unread.denied]:
+            raise RetryableError(f"Unknown for now whether the fix has helped: {temporary[0]}")
+        guard_function(snapshot)
+        if verdict is not None:
+            self._planner.guard_managed(target, finding, snapshot, verdict)
+        if exempt := why_exempt(self.config, finding, snapshot, self.clock()):
+            raise FixRefusedError(exempt)
+        if verdict is not None and (verdict.outcome is Outcome.UNKNOWN or verdict.evidence.get("missing")):
+            raise FixRefusedError(verdict.reason)

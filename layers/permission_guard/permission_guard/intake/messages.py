@@ -72,6 +72,13 @@ class QueueMessage:
         return self.after_iam_change or any(isinstance(target, RoleTarget | PolicyTarget) for target in self.targets)
 
     @property
+    def is_change(self) -> bool:
+        """Whether `changed_by` and `tool` are of a change: a denied call has a caller too, and so has its recheck."""
+        if self.event_id.startswith(CHECK_REQUEST):
+            return bool(self.tool or self.role_changes or self.after_iam_change)
+        return self.denied_call is None
+
+    @property
     def event_ids(self) -> tuple[str, ...]:
         """The ids of the events that led to this message: its own id where it is an event."""
         return self.causes or (self.event_id,)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from permission_guard.findings.exceptions import Exceptions
 from permission_guard.findings.lifecycle import Change, reopened, suppressed, suppression_text
-from permission_guard.model.findings import Status, SuppressedBy
+from permission_guard.model.findings import Status
+from permission_guard.model.suppressions import SuppressedBy
 
 if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig

@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping  # noqa: TC003 - `make generate` resolves the annotations
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
-from permission_guard.model.documents import known_fields
+from permission_guard.model.documents import as_document, known_fields
 from permission_guard.model.state import ManagedBy
+from permission_guard.model.suppressions import Suppression
 from permission_guard.model.targets import JSON  # noqa: TC001 - as above
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.records import field, record
@@ -42,27 +43,8 @@ class Transition(StrEnum):
     FIX_UNDONE = "Fix Undone"
 
 
-class SuppressedBy(StrEnum):
-    """What suppresses a finding."""
-
-    PERSON = "person"
-    EXCEPTION = "exception"
-    FUNCTION_TAG = "function tag"
-
-
-@record(kw_only=True)
-class Suppression:
-    """Why a finding is suppressed, and until when.
-
-    `until` is ISO-8601 in UTC: from then on the finding is open again. `owner` answers for it: the ARN of the person,
-    or the owner that an exception names. `exception` is the id of the exception in the configuration, empty for others.
-    """
-
-    by: SuppressedBy
-    reason: str
-    owner: str
-    until: str
-    exception: str = ""
+CHANGED_AWS: Final = frozenset({Transition.FIX_APPLIED, Transition.FIX_UNDONE})
+"""The transitions that changed something in AWS. The index of the table has them under their name, for 400 days."""
 
 
 @record(kw_only=True)
@@ -109,7 +91,10 @@ UNKNOWN_CAUSE: Final = Cause()
 
 
 class FixResult(StrEnum):
-    """The state of a fix. `applying` is recorded before the change is made, so that it is known after a crash."""
+    """The state of a fix.
+
+    `applying` and `undoing` are recorded before the first change is made, so that it is known after a crash.
+    """
 
     PROPOSED = "proposed"
     REJECTED = "rejected"
@@ -117,16 +102,76 @@ class FixResult(StrEnum):
     APPLIED = "applied"
     REFUSED = "refused"
     FAILED = "failed"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+APPROVAL_HOURS: Final = 24
+"""How long an approval is valid."""
+APPROVAL: Final = timedelta(hours=APPROVAL_HOURS)
+
+
+@record(kw_only=True)
+class PlannedCall:
+    """A call to AWS that a plan makes: an operation such as `iam:AttachRolePolicy`, with its parameters."""
+
+    operation: str
+    parameters: Mapping[str, JSON]
+
+
+@record
+class RevertedFix:
+    """An applied fix that was taken back. `attempt` is its number.
+
+    `by` is the ARN of who did it, `api` with which call to IAM, `at` when, ISO-8601 in UTC, and `event_id` is
+    CloudTrail's; each is empty if no event names it.
+    """
+
+    attempt: int
+    by: str = ""
+    api: str = ""
+    at: str = ""
+    event_id: str = ""
+
+
+@record(kw_only=True)
+class UndoRecord:
+    """The undo of an applied fix, from the request of a person to its end.
+
+    The decisions table has the request under `revision`. `by` is the ARN of who made it, `at` when, and `reason` why.
+    `calls` are the calls to AWS that undo the fix, `before` is the state that they change, and `after` that state
+    afterwards. `ended_at` is when the fix was undone, or that was refused or failed; empty before. `summary` says how
+    it ended. Times are ISO-8601 in UTC.
+    """
+
+    revision: int
+    by: str
+    at: str
+    reason: str = ""
+    calls: tuple[PlannedCall, ...] = ()
+    before: Mapping[str, JSON] = field(default_factory=dict)
+    after: Mapping[str, JSON] = field(default_factory=dict)
+    ended_at: str = ""
+    summary: str = ""
 
 
 @record(kw_only=True)
 class FixRecord:
-    """The last fix of a finding: proposed, rejected, applied, refused or failed.
+    """The last fix of a finding, with its plan: proposed, rejected, applied, refused, failed or undone.
 
-    `change` is the AWS API call with its parameters. `before` and `after` are the state that it changes, complete
-    enough to restore it. `undo` is the command that restores it. `approve` is the command that approves a proposal, if
-    it waits for an approval, and `decided_by` the ARN of who approved or rejected it. `owner` is a token of the
-    invocation that applies the fix; no other may until `lease_until`, ISO-8601 in UTC.
+    The plan: `calls` are the exact calls to AWS. `before` is the state that they change, complete enough to restore it,
+    `expected` is that state afterwards. `rests_on` are the facts that make the plan right, `unknowns` what could not be
+    known, and `planned_at` is when the state was read. A record of an earlier version has none of these but `before`.
+
+    `change` is what the fix needs to apply the plan. `after` is the state that was read after it was applied. `undo` is
+    the command that restores `before`. `approve` is the command that approves a proposal, if it waits for an approval,
+    and `decided_by` the ARN of who approved or rejected it. `owner` is a token of the invocation that applies the fix;
+    no other may until `lease_until`, ISO-8601 in UTC. `undo_record` is the last request to undo the fix, None if there
+    was none. `declined_by` is the ARN of who rejected or undid an earlier fix of the finding, until one is applied.
+    `reverted` are the fixes of the finding that were taken back. `resolves` are the ids of other findings of the
+    function that the plan resolves, too. `progress` says what was done and what was not, if fixing was stopped in
+    between; empty otherwise. `enabled_mapping` is true if the fix itself enabled the event source mapping of its plan;
+    it is recorded before that call.
     """
 
     name: str
@@ -142,12 +187,49 @@ class FixRecord:
     decided_by: str = ""
     owner: str = ""
     lease_until: str = ""
+    calls: tuple[PlannedCall, ...] = ()
+    expected: Mapping[str, JSON] = field(default_factory=dict)
+    rests_on: Mapping[str, JSON] = field(default_factory=dict)
+    unknowns: tuple[str, ...] = ()
+    planned_at: str = ""
+    undo_record: UndoRecord | None = None
+    declined_by: str = ""
+    reverted: tuple[RevertedFix, ...] = ()
+    resolves: tuple[str, ...] = ()
+    progress: str = ""
+    enabled_mapping: bool = False
+
+    @property
+    def is_undo_requested(self) -> bool:
+        """Whether a request to undo the fix has not ended yet."""
+        waits = self.undo_record is not None and not self.undo_record.ended_at
+        return self.result is FixResult.UNDOING or (self.result is FixResult.APPLIED and waits)
+
+    @property
+    def last_summary(self) -> str:
+        """What happened last: to the fix, or when it was to be undone."""
+        return (self.undo_record.summary if self.undo_record else "") or self.progress or self.summary
+
+    @property
+    def plan(self) -> dict[str, JSON]:
+        """What the plan's hash covers: what is called, on which state, for which reasons. It has no times.
+
+        `unknowns` change nothing in AWS, and a read that fails only for now must not make another plan.
+        """
+        plan: dict[str, JSON] = {"fix": self.name, "change": dict(self.change)}
+        if not self.calls:  # of an earlier version, whose hash covers no more
+            return plan
+        return plan | {
+            "calls": [asdict(call) for call in self.calls],
+            "before": dict(self.before),
+            "expected": dict(self.expected),
+            "rests_on": dict(self.rests_on),
+        }
 
     @property
     def plan_hash(self) -> str:
-        """The hash of what the fix changes: who approves it approves exactly this."""
-        plan = json.dumps({"fix": self.name, "change": dict(self.change)}, sort_keys=True)
-        return hashlib.sha256(plan.encode()).hexdigest()
+        """The hash of the plan: who approves it approves exactly this."""
+        return hashlib.sha256(json.dumps(self.plan, sort_keys=True).encode()).hexdigest()
 
 
 @record(kw_only=True)
@@ -208,10 +290,15 @@ class Finding:
 
     def to_document(self) -> dict[str, JSON]:
         """Return the finding as JSON values, as `docs/schemas/finding.v1.json` describes."""
-        document = asdict(self)
+        document: dict[str, JSON] = as_document(self)
         document["remedies"] = list(document["remedies"])
         for name in ("event_ids", "functions", "history"):
             document[name] = list(document[name])
+        if document["fix"] is not None:
+            lists = ("calls", "unknowns", "reverted", "resolves")
+            document["fix"] |= {name: list(document["fix"][name]) for name in lists}
+            if (undo := document["fix"]["undo_record"]) is not None:
+                undo["calls"] = list(undo["calls"])
         return {key: str(value) if isinstance(value, StrEnum) else value for key, value in document.items()}
 
     @classmethod
@@ -234,20 +321,12 @@ class Finding:
         for name in ("opened_at", "changed_at", "first_seen", "last_seen"):
             datetime.fromisoformat(fields[name])
         if fields.get("suppression") is not None:
-            fields["suppression"] = _suppression(fields["suppression"])
+            fields["suppression"] = Suppression.from_document(fields["suppression"])
         if fields.get("managed_by") is not None:
             fields["managed_by"] = ManagedBy(**known_fields(ManagedBy, fields["managed_by"]))
         if fields.get("fix") is not None:
             fields["fix"] = _fix_record(fields["fix"])
         return cls(**fields)
-
-
-def _suppression(document: Mapping[str, JSON]) -> Suppression:
-    fields = known_fields(Suppression, document)
-    suppression = Suppression(**{**fields, "by": SuppressedBy(fields["by"])})
-    if datetime.fromisoformat(suppression.until).tzinfo is None:
-        raise ValueError(f"not a time in UTC: {suppression.until!r:.50}")
-    return suppression
 
 
 def _past_transition(document: Mapping[str, JSON]) -> PastTransition:
@@ -257,12 +336,43 @@ def _past_transition(document: Mapping[str, JSON]) -> PastTransition:
     return past
 
 
+def _planned_call(document: Mapping[str, JSON]) -> PlannedCall:
+    """Read a call. It has nothing that this version does not know: nobody would see that part and yet approve it."""
+    fields = known_fields(PlannedCall, document)
+    if unknown := document.keys() - fields.keys():
+        raise ValueError(f"unknown parts of a call: {sorted(map(str, unknown))!r:.100}")
+    return PlannedCall(**fields)
+
+
 def _fix_record(document: Mapping[str, JSON]) -> FixRecord:
     fields = known_fields(FixRecord, document)
+    fields["calls"] = tuple(map(_planned_call, fields.get("calls", ())))
+    for name in ("unknowns", "resolves"):
+        fields[name] = tuple(fields.get(name, ()))
+    fields["reverted"] = tuple(RevertedFix(**known_fields(RevertedFix, one)) for one in fields.get("reverted", ()))
+    if fields.get("undo_record") is not None:
+        fields["undo_record"] = _undo_record(fields["undo_record"])
     fix = FixRecord(**{**fields, "result": FixResult(fields["result"])})
-    if fix.lease_until and datetime.fromisoformat(fix.lease_until).tzinfo is None:
-        raise ValueError(f"not a time in UTC: {fix.lease_until!r:.50}")
+    # Messages show these times, and calculate with them.
+    _require_times(fix.at, *filter(None, (fix.planned_at, fix.lease_until)))
+    _ = datetime.fromisoformat(fix.at) + APPROVAL
+    if fix.result in (FixResult.UNDOING, FixResult.UNDONE) and fix.undo_record is None:
+        raise ValueError(f"the fix is {fix.result}, and nobody requested it")
     return fix
+
+
+def _undo_record(document: Mapping[str, JSON]) -> UndoRecord:
+    fields = known_fields(UndoRecord, document)
+    undo = UndoRecord(**{**fields, "calls": tuple(map(_planned_call, fields.get("calls", ())))})
+    _require_times(undo.at, *filter(None, (undo.ended_at,)))
+    return undo
+
+
+def _require_times(*texts: str) -> None:
+    """Raise ValueError if a text is not a time in UTC."""
+    for text in texts:
+        if datetime.fromisoformat(text).tzinfo is None:
+            raise ValueError(f"not a time in UTC: {text!r:.50}")
 
 
 MAX_EVENT_IDS = 5

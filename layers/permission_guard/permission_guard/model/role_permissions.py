@@ -60,9 +60,11 @@ class LostPermission:
 class RequiredPermissions:
     """What a function requires of its roles at a check, and what of that their identity policies allow.
 
-    `attached` are the managed policies of each role, by its ARN.
+    `needed` is what a need asks for, and `required` also what managed policies for such needs allow. `attached` are the
+    managed policies of each role, by its ARN.
     """
 
+    needed: frozenset[Permission]
     required: frozenset[Permission]
     allowed: frozenset[Permission]
     attached: dict[str, frozenset[str]]

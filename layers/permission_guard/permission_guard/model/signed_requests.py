@@ -19,6 +19,10 @@ NONCE: Final = "[0-9a-f]{32}"
 ARN: Final = "arn:[!-~]{1,2044}"
 """The pattern of the ARNs in a request. The form of each is checked where it is used."""
 
+MAX_REASON: Final = 500
+REASON: Final = f"(?s:.{{1,{MAX_REASON}}})"
+"""The pattern of the reason that a person gives. `require_reason` checks the rest."""
+
 
 class SignedRequest(Protocol):
     """A request to a function, which its caller signs."""
@@ -40,6 +44,14 @@ def require_object(document: JSON) -> Mapping[str, JSON]:
     if not isinstance(document, Mapping):
         raise RequestRefusedError("the request is not a JSON object")
     return document
+
+
+def require_reason(reason: str) -> None:
+    """Raise RequestRefusedError if a reason says nothing, or has characters that are not shown."""
+    if not reason.strip():
+        raise RequestRefusedError("the `reason` is blank")
+    if not reason.isprintable():
+        raise RequestRefusedError("the `reason` has a line break, or a control or invisible character")
 
 
 def texts_of(document: Mapping[str, JSON], patterns: Mapping[str, str]) -> dict[str, str]:

@@ -196,7 +196,8 @@ class Snapshot:
     the roles of these versions, None if a role does not exist. `sources` and `source_policies` map the ARNs of event
     sources, secrets, keys, destinations and log groups to their state and to their resource-based policies (None if
     there is none), if the outcome can depend on them. `role_users` are the functions that use each role, sorted by
-    name. `denied_calls` are the recent calls about the function that AWS denied; the function may not exist. What the
+    name. `resource_tags` maps the ARNs of resources to their tags, if a policy of a role depends on them and AWS lists
+    them. `denied_calls` are the recent calls about the function that AWS denied; the function may not exist. What the
     direction does not read keeps its default value. `tags` are read only for a fix, and are None otherwise.
     """
 
@@ -213,6 +214,7 @@ class Snapshot:
     invoke_configs: tuple[EventInvokeConfig, ...] | Unread = ()
     sources: Mapping[str, SourceState | Unread] = field(default_factory=dict)
     source_policies: Mapping[str, Policy | Unread | None] = field(default_factory=dict)
+    resource_tags: Mapping[str, Mapping[str, str] | Unread] = field(default_factory=dict)
     role_users: Mapping[str, tuple[FunctionTarget, ...] | Unread] = field(default_factory=dict)
     denied_calls: tuple[DeniedCall, ...] = ()
     tags: Mapping[str, str] | Unread | None = None
@@ -234,6 +236,7 @@ class Snapshot:
             self.own_organization,
             *self.sources.values(),
             *self.source_policies.values(),
+            *self.resource_tags.values(),
             *self.foreign_buckets.values(),
             *(role.denied_by_organization for role in self.roles.values() if isinstance(role, Role)),
             *(inventory.sources for inventory in self.inventories),
@@ -272,15 +275,30 @@ STACK_TAG = "aws:cloudformation:stack-name"
 """CloudFormation sets it on the resources of a stack. Only AWS can set tags with this reserved prefix."""
 
 
+TOOL_NAMES = {
+    "cloudformation": "CloudFormation",
+    "sam": "SAM",
+    "cdk": "the AWS CDK",
+    "terraform": "Terraform",
+    "opentofu": "OpenTofu",
+    "pulumi": "Pulumi",
+}
+"""The names of tools that manage functions and roles."""
+
+
 @record
 class ManagedBy:
-    """The infrastructure-as-code tool that manages a function: its next deployment reverts manual changes.
+    """The infrastructure-as-code tool that manages a function or its role: its next deployment reverts manual changes.
 
-    `tool` is `cloudformation`, `sam` or `terraform`. `stack` is the CloudFormation stack, empty if it is unknown.
+    `tool` is `cloudformation`, `sam`, `terraform` or another one of `ManagingTool`. `stack` is the CloudFormation
+    stack, empty if it is unknown. `role` is the name of the role that it manages, empty if that is the function.
+    `is_configured` is true if only the configuration says so.
     """
 
     tool: str
     stack: str = ""
+    role: str = ""
+    is_configured: bool = False
 
 
 @record

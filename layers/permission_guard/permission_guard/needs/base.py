@@ -42,6 +42,7 @@ class Need:
     `encrypted`: the ARN of the resource whose data a KMS key encrypts; its service uses the key for the role.
     `doubt`: why it is unknown whether the action is required; a role without it is then unknown, not a violation.
     `unread`: the ARN of the resource to read to remove the doubt or to identify the resource; empty if there is none.
+    `identifies`: reading `unread` identifies the resource.
     `carried`: the AWS managed policy of the event source's type contains the action.
     """
 
@@ -57,6 +58,7 @@ class Need:
     encrypted: str = ""
     doubt: str = ""
     unread: str = ""
+    identifies: bool = False
     carried: bool = True
 
     @property

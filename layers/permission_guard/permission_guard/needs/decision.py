@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam import (
@@ -22,16 +24,18 @@ from permission_guard.iam.logic import TRUE
 from permission_guard.iam.patterns import PatternGroups, symbols_of
 from permission_guard.iam.resources import WITHOUT_RESOURCE
 from permission_guard.model.state import Role, Unread
+from permission_guard.needs.resource_tags import RESOURCE_TAG, has_resource_tags, tag_conditions
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from permission_guard.iam import Policy, Statement
     from permission_guard.iam.context import ContextValue
     from permission_guard.needs.base import Need
 
     SourcePolicies = Mapping[str, Policy | Unread | None]
+    ResourceTags = Mapping[str, Mapping[str, str] | Unread]
 
 _SOURCES: Final = frozenset({"dynamodb", "kinesis", "sqs"})
 _OTHERS: Final = frozenset({"elasticfilesystem", "events", "kms", "lambda", "s3", "secretsmanager", "sns"})
@@ -60,21 +64,26 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-enable-encryption-for-topic-sqs-qu
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-least-privilege-policy.html
 """
 
+_NO_TAGS: Final[ResourceTags] = MappingProxyType({})
+
 _VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
 
 
-def decide(need: Need, role: Role, function_arn: str, source_policies: SourcePolicies) -> Decision:
+def decide(
+    need: Need, role: Role, function_arn: str, source_policies: SourcePolicies, tags: ResourceTags = _NO_TAGS
+) -> Decision:
     """Decide whether a role allows Lambda what a need requires, for a function.
 
     The need is allowed if its action, or one of `instead`, is allowed on its resource or one of `elsewhere`. An action
     that the organization denies on one of these resources is denied on all of them: AWS evaluates the same call. A
     denied need with a doubt is unknown. `source_policies` maps ARNs to resource-based policies. A queue, stream or
     table that is missing in it has no policy, or one that does not change the decision. Any other resource that is
-    missing may have a policy, so the decision is unknown if that policy could allow the action.
+    missing may have a policy, so the decision is unknown if that policy could allow the action. `tags` maps ARNs to the
+    tags of resources. Those of a resource that is missing in it are unknown, and those that an action ignores.
     """
     variants = (need, *(replace(need, resource=resource) for resource in need.elsewhere))
     denied = denied_by_organization(need, role)
-    evaluations = [_Evaluation(variant, role, function_arn, source_policies, denied) for variant in variants]
+    evaluations = [_Evaluation(variant, role, function_arn, source_policies, tags, denied) for variant in variants]
     decisions = [one.decide(action) for one in evaluations for action in (need.action, *need.instead)]
     allowed = next((decision for decision in decisions if decision.allowed), None)
     best = allowed or next((decision for decision in decisions if not decision.denied), decisions[0])
@@ -105,15 +114,34 @@ def relevant_policies(needs: Iterable[Need], role: Role, function_arn: str) -> t
 def relevant_states(needs: Iterable[Need], role: Role, function_arn: str) -> tuple[str, ...]:
     """Return the resources to read to find out what is required, or on which resource.
 
-    A resource is not relevant if the role's policies allow its needs anyway.
+    A resource is not relevant if the role's policies allow its needs anyway. But what identifies the resource of a need
+    is read all the same: only what a check saw on exactly that resource is restored when the role loses it.
     """
     undecided = {
         need.unread: None
         for need in needs
         if need.unread and not need.recommended
-        if decide(need, role, function_arn, {}).decision is not EvalDecision.ALLOWED
+        if need.identifies or decide(need, role, function_arn, {}).decision is not EvalDecision.ALLOWED
     }
     return tuple(undecided)
+
+
+def tags_to_read(needs: Iterable[Need], role: Role) -> tuple[str, ...]:
+    """Return the resources whose tags a policy of the role depends on, for an action that AWS evaluates with them."""
+    policies = policies_of(role)
+    statements = [
+        each for policy in (*policies.identity, *filter(None, [policies.boundary])) for each in policy.statements
+    ]
+    conditional = [each for each in statements if tag_conditions(each)]
+    found = {
+        place: None
+        for need in needs
+        if not need.recommended
+        for action in (need.action, *need.instead)
+        if has_resource_tags(action) and any(each.match_action(action.lower()) for each in conditional)
+        for place in (need.resource, *need.elsewhere)
+    }
+    return tuple(found)
 
 
 def policies_of(role: Role, source_policy: Policy | Unread | None = None) -> PolicySet:
@@ -137,6 +165,7 @@ class _Evaluation:
     role: Role
     function_arn: str
     source_policies: SourcePolicies
+    tags: ResourceTags
     denied_by_organization: frozenset[str]
 
     def decide(self, action: str) -> Decision:
@@ -152,8 +181,13 @@ class _Evaluation:
         region, account = function.region, function.account
         known: dict[str, ContextValue | None] = dict(self.need.context)
         unknown: tuple[str, ...] = VIA_KEYS if action.partition(":")[0] in _WITHOUT_VIA else ()
+        absent: tuple[str, ...] = ()
         if action.startswith("kms:"):
             known["kms:CallerAccount"] = account
+        tags = self.tags.get(self.need.resource)
+        if isinstance(tags, Mapping) and has_resource_tags(action):
+            known |= {f"{RESOURCE_TAG}{name}": value for name, value in tags.items()}
+            absent = (RESOURCE_TAG,)
         if self.need.encrypted:
             known |= {"aws:ViaAWSService": True, **_encryption_context(self.need.encrypted)}
             unknown = VIA_KEYS[1:]
@@ -171,6 +205,7 @@ class _Evaluation:
                 # AWS evaluates an action without resources in the caller's own account.
                 resource_account=account if action.lower() in WITHOUT_RESOURCE else _account(self.need.resource),
                 known=known,
+                absent=absent,
                 unknown=unknown,
             ),
         )

@@ -40,4 +40,9 @@ _UNAUTHORIZED: Final = (
 def permission_error_of(mapping: EventSourceMapping) -> str:
     """Return AWS's messages about a missing permission, empty if there are none."""
     messages = (mapping.state_transition_reason, mapping.last_processing_result)
-    return "; ".join(text for text in messages if any(pattern in text.lower() for pattern in _UNAUTHORIZED))
+    return "; ".join(filter(reports_missing_permission, messages))
+
+
+def reports_missing_permission(message: str) -> bool:
+    """Return whether a message of AWS reports that the execution role lacks a permission."""
+    return any(pattern in message.lower() for pattern in _UNAUTHORIZED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.model.state import DisabledBy, Function, Role, Unread
-from permission_guard.needs.decision import decide, relevant_policies, relevant_states, requests_of
+from permission_guard.needs.decision import decide, relevant_policies, relevant_states, requests_of, tags_to_read
 from permission_guard.needs.denied_calls import needs_of_denied_call, possible_needs, requested_function
 from permission_guard.needs.event_sources import event_source_of
 from permission_guard.needs.event_sources.destinations import invoke_config_needs
@@ -49,6 +49,11 @@ def policies_to_read(snapshot: Snapshot) -> set[str]:
     }
 
 
+def tagged_resources(snapshot: Snapshot) -> set[str]:
+    """Return the resources whose tags the roles' policies depend on."""
+    return {arn for item in role_needs(snapshot) for arn in tags_to_read(item.needs, item.role)}
+
+
 def denied_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return, by the ARN with which the snapshot names a role, actions and resources of what AWS reports as denied.
 
@@ -61,7 +66,9 @@ def denied_by_aws(snapshot: Snapshot) -> dict[str, tuple[tuple[str, str], ...]]:
         if not isinstance(role, Role):
             continue
         for need in needs:
-            if not need.recommended and not decide(need, role, function_arn, snapshot.source_policies).denied:
+            if need.recommended:
+                continue
+            if not decide(need, role, function_arn, snapshot.source_policies, snapshot.resource_tags).denied:
                 found.setdefault(role_arn, {}).update(dict.fromkeys(requests_of(need)))
     return {role_arn: tuple(denied) for role_arn, denied in found.items()}
 

@@ -15,7 +15,7 @@ from permission_guard.iam.statements import ALLOW, DENY
 from permission_guard.model.role_permissions import Permission, RequiredPermissions
 from permission_guard.model.state import Role, Unread
 from permission_guard.needs.decision import decide
-from permission_guard.needs.event_sources import event_source_of
+from permission_guard.needs.managed_policies import EVERYWHERE, MANAGED_POLICIES
 from permission_guard.needs.of_snapshot import role_needs
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 def required_permissions(snapshot: Snapshot) -> RequiredPermissions | None:
     """Return the permissions that the function requires, None if a part that they depend on could not be read.
 
-    Besides each need on its own resource there is each action of the managed policy of an event source's type on `*`:
-    it is allowed if a statement without conditions allows it on every resource and none denies it, in the identity
-    policies and in the boundary.
+    Besides each need on its own resource there is what each managed policy for such needs allows, mostly on `*`: it is
+    allowed if a statement without conditions allows it on exactly that resource or on every one and none denies it, in
+    the identity policies and in the boundary.
     """
     read = replace(snapshot, denied_calls=())
     parts = (read.function, read.mappings, read.invoke_configs, *read.versions.values(), *read.roles.values())
@@ -39,39 +39,39 @@ def required_permissions(snapshot: Snapshot) -> RequiredPermissions | None:
     )
     if any(isinstance(part, Unread) for part in chain(parts, *policies)):
         return None
-    required: set[Permission] = set()
+    needed: set[Permission] = set()
     allowed: set[Permission] = set()
     for item in role_needs(read):
         for need in item.needs:
             permission = Permission(item.role.arn, need.action, need.resource)
-            required.add(permission)
+            needed.add(permission)
             if decide(need, item.role, item.function_arn, {}).allowed:
                 allowed.add(permission)
-    for role, actions in _of_managed_policies(read):
-        for action in actions:
-            permission = Permission(role.arn, action, "*")
-            if permission not in required and allows_everywhere(role, action):
-                allowed.add(permission)
-            required.add(permission)
+    required = set(needed)
+    for role, action, resource in _of_managed_policies(read):
+        permission = Permission(role.arn, action, resource)
+        if permission not in required and allows_as_a_whole(role, action, resource):
+            allowed.add(permission)
+        required.add(permission)
     attached = {arn: frozenset(role.attached) for arn, role in read.roles.items() if isinstance(role, Role)}
-    return RequiredPermissions(frozenset(required), frozenset(allowed), attached)
+    return RequiredPermissions(frozenset(needed), frozenset(required), frozenset(allowed), attached)
 
 
-def allows_everywhere(role: Role, action: str) -> bool:
-    """Return whether a role's policies allow an action on every resource, without any condition.
+def allows_as_a_whole(role: Role, action: str, resource: str) -> bool:
+    """Return whether a role's policies allow an action without any condition, on a resource as it is written or on `*`.
 
     Those are its identity policies, and its permissions boundary where it has one.
     """
     identity = tuple(each for each in (*role.attached.values(), *role.inline.values()) if not isinstance(each, Unread))
     if role.boundary_arn is None and role.boundary is None:
-        return _allow_everywhere(identity, action)
+        return _allow(identity, action, resource)
     boundary = role.boundary
     if boundary is None or isinstance(boundary, Unread):
         return False
-    return _allow_everywhere(identity, action) and _allow_everywhere((boundary,), action)
+    return _allow(identity, action, resource) and _allow((boundary,), action, resource)
 
 
-def _allow_everywhere(policies: Iterable[Policy], action: str) -> bool:
+def _allow(policies: Iterable[Policy], action: str, resource: str) -> bool:
     statements = [
         statement
         for policy in policies
@@ -80,25 +80,28 @@ def _allow_everywhere(policies: Iterable[Policy], action: str) -> bool:
     ]
     if any(statement.effect == DENY or statement.malformed for statement in statements):
         return False
-    return any(_is_everywhere(statement, action) for statement in statements)
+    return any(_allows(statement, action, resource) for statement in statements)
 
 
-def _is_everywhere(statement: Statement, action: str) -> bool:
+def _allows(statement: Statement, action: str, resource: str) -> bool:
     return (
         statement.effect == ALLOW
         and statement.match_action(action.lower()) == TRUE
         and not statement.conditions
         and not statement.raw.get("Condition")
         and not statement.not_resource
-        and any(pattern.text == "*" for pattern in statement.resources or ())
+        and any(pattern.text in {EVERYWHERE, resource} for pattern in statement.resources or ())
     )
 
 
-def _of_managed_policies(snapshot: Snapshot) -> Iterator[tuple[Role, tuple[str, ...]]]:
-    """Yield the role that polls each mapping, with the actions of the managed policy of its source's type."""
-    mappings = snapshot.mappings
-    for mapping in () if isinstance(mappings, Unread) else mappings:
-        source = event_source_of(mapping)
-        role = snapshot.roles.get(snapshot.role_arns.get(mapping.function_arn, ""))
-        if source is not None and isinstance(role, Role) and not mapping.is_disabled_on_purpose:
-            yield role, source.managed_policy_actions
+def _of_managed_policies(snapshot: Snapshot) -> Iterator[tuple[Role, str, str]]:
+    """Yield each role with what the managed policies for its needs allow: an action and a resource."""
+    roles: dict[str, Role] = {}
+    services: dict[str, set[str]] = {}
+    for item in role_needs(snapshot):
+        roles[item.role.arn] = item.role
+        services.setdefault(item.role.arn, set()).update(need.action.partition(":")[0] for need in item.needs)
+    for arn, role in roles.items():
+        of_role = (policy for policy in MANAGED_POLICIES if policy.services <= services[arn])
+        for action, resource in dict.fromkeys(one for policy in of_role for one in policy.permissions()):
+            yield role, action, resource

@@ -31,12 +31,12 @@ _AGAIN: Final = 0.01
 
 
 class OutOfTime(BaseException):
-    """The time for a file is over."""
+    """The processor time for a file is over."""
 
 
 @contextmanager
 def time_bound(seconds: float = MAX_SECONDS) -> Iterator[None]:
-    """Raise OutOfTime once the block has taken this long.
+    """Raise OutOfTime once the block has used this much processor time: on a busy machine a file takes longer.
 
     Only the main thread of a POSIX system can be interrupted; elsewhere the block has no bound.
     """
@@ -51,14 +51,14 @@ def time_bound(seconds: float = MAX_SECONDS) -> Iterator[None]:
             is_over = True
             raise OutOfTime
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
     try:
         yield
     finally:
         is_over = True
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 @contextmanager
@@ -67,11 +67,11 @@ def outside_time_bound() -> Iterator[None]:
     if not hasattr(signal, "setitimer"):
         yield
         return
-    timer = signal.setitimer(signal.ITIMER_REAL, 0)
+    timer = signal.setitimer(signal.ITIMER_PROF, 0)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.setitimer(signal.ITIMER_PROF, *timer)
 
 
 def _caller_of_the_context() -> FrameType | None:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from permission_guard.delivery.plans import plan_parts
 from permission_guard.delivery.text import listing, one_line
 from permission_guard.iam.arn import parse_arn
 from permission_guard.model.findings import Status
@@ -23,7 +24,7 @@ from permission_guard.reports.terminal import echo_error, plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from permission_guard.model.findings import Finding
+    from permission_guard.model.findings import Finding, PastTransition
 
 SHORT_ID: Final = 8
 
@@ -103,15 +104,15 @@ def print_csv(shown: Sequence[Finding], unreadable: Unreadable) -> None:
     writer.writerow(COLUMNS)
     writer.writerows([_cell(value) for value in _row(one)] for one in shown)
     typer.echo(text.getvalue(), nl=False)
-    _warn_of(unreadable)
+    warn_of(unreadable)
 
 
 def print_table(shown: Sequence[Finding], found: int, unreadable: Unreadable, *, now: datetime, what: str) -> None:
     """Print findings as a table with a summary. `what` names the findings that were asked for."""
-    console = _console()
+    console = new_console()
     if not shown:
         console.print(plain(f"There are no {what}."), soft_wrap=True)
-        _warn_of(unreadable)
+        warn_of(unreadable)
         return
     table = Table()
     for heading in ("severity", "rule"):
@@ -127,7 +128,7 @@ def print_table(shown: Sequence[Finding], found: int, unreadable: Unreadable, *,
     left_out = f" The worst {len(shown)} are shown: see --limit." if found > len(shown) else ""
     details = "Details: permission-guard findings show ID"
     console.print(plain(f"{counted_of(found, what)}.{left_out} {details}"), soft_wrap=True)
-    _warn_of(unreadable)
+    warn_of(unreadable)
 
 
 def age(time: str, now: datetime) -> str:
@@ -151,7 +152,8 @@ def counted_of(number: int, what: str) -> str:
     return f"{number:,} {what.replace('findings', 'finding', 1) if number == 1 else what}"
 
 
-def _warn_of(unreadable: Unreadable) -> None:
+def warn_of(unreadable: Unreadable) -> None:
+    """Name the items that could not be read, on standard error."""
     if unreadable.keys:
         echo_error(str(unreadable))
 
@@ -181,7 +183,7 @@ def print_finding_json(finding: Finding) -> None:
 
 def print_finding(finding: Finding, *, now: datetime) -> None:
     """Print all of a finding: what, why, since when, who changed it, its suppression, its history, remedies and fix."""
-    console = _console()
+    console = new_console()
     severity = plain(f"{finding.severity.upper()} ", COLOURS[finding.severity])
     console.print(severity + plain(one_line(finding.title, 500), "bold"), soft_wrap=True)
     facts = [(label, one_line(value, 2_000)) for label, value in _facts(finding, now) if value]
@@ -189,13 +191,13 @@ def print_finding(finding: Finding, *, now: datetime) -> None:
     for label, value in facts:
         console.print(plain(f"{f'{label}:':<{width}}{value}"), soft_wrap=True)
     for heading, text in (("What is wrong", finding.reason), ("Why it matters", finding.impact)):
-        _print_block(console, heading, text)
+        print_block(console, heading, text)
     _print_suppression(console, finding, now)
     _print_remedies(console, finding)
     _print_fix(console, finding)
     if finding.evidence:
-        _print_block(console, "Evidence", json.dumps(dict(finding.evidence), indent=2))
-    _print_history(console, finding)
+        print_block(console, "Evidence", json.dumps(dict(finding.evidence), indent=2))
+    print_history(console, finding.history)
 
 
 def _facts(finding: Finding, now: datetime) -> list[tuple[str, str]]:
@@ -235,14 +237,14 @@ def _print_suppression(console: Console, finding: Finding, now: datetime) -> Non
     source = f"the exception {suppression.exception}" if suppression.exception else f"a {suppression.by}"
     ended = "" if datetime.fromisoformat(suppression.until) > now else " (ended)"
     text = f"By {source}, owner {suppression.owner}, until {suppression.until}{ended}:\n{suppression.reason}"
-    _print_block(console, "Suppression", text)
+    print_block(console, "Suppression", text)
 
 
 def _print_remedies(console: Console, finding: Finding) -> None:
     for remedy in finding.remedies:
         kind = ", ".join(filter(None, (remedy.kind, remedy.step)))
         after = ", after a decision" if remedy.needs_decision else ""
-        _print_block(console, f"Remedy ({kind}{after})", remedy.text)
+        print_block(console, f"Remedy ({kind}{after})", remedy.text)
         if remedy.changes:
             console.print(plain(f"  What else changes: {remedy.changes}"), soft_wrap=True)
 
@@ -252,26 +254,30 @@ def _print_fix(console: Console, finding: Finding) -> None:
     if fix is None:
         return
     decided = f"\nDecided by {fix.decided_by}" if fix.decided_by else ""
-    _print_block(console, f"Fix {fix.name}", f"{fix.result} at {fix.at}: {fix.summary}{decided}")
+    print_block(console, f"Fix {fix.name}", f"{fix.result} at {fix.at}: {fix.summary}{decided}")
+    for title, text in plan_parts(fix):
+        print_block(console, title, text)
     for heading, command in (("Approve it with", fix.approve), ("Undo it with", fix.undo)):
         if command:
-            _print_block(console, heading, command)
+            print_block(console, heading, command)
 
 
-def _print_history(console: Console, finding: Finding) -> None:
-    if not finding.history:
+def print_history(console: Console, history: Sequence[PastTransition]) -> None:
+    """Print transitions as a table, the newest first; nothing if there are none."""
+    if not history:
         return
     table = Table(title="History", title_justify="left")
     for heading in ("at", "transition", "by", "from", "with", "event"):
         table.add_column(heading, overflow="fold")
-    for past in reversed(finding.history):
+    for past in reversed(history):
         cells = (past.at, str(past.transition), past.by, past.address, past.tool, past.event_id)
         table.add_row(*(plain(one_line(cell, 300)) for cell in cells))
     console.print()
     console.print(table)
 
 
-def _print_block(console: Console, heading: str, text: str) -> None:
+def print_block(console: Console, heading: str, text: str) -> None:
+    """Print an indented text under a heading; nothing if it is empty."""
     if not text:
         return
     console.print(plain(f"\n{heading}", "bold"), soft_wrap=True)
@@ -279,5 +285,6 @@ def _print_block(console: Console, heading: str, text: str) -> None:
         console.print(plain(f"  {line}"), soft_wrap=True)
 
 
-def _console() -> Console:
+def new_console() -> Console:
+    """Return what prints to standard output: in a pipe with long lines, for grep."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)

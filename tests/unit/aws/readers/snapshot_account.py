@@ -61,6 +61,7 @@ class Account:
     )
     buckets: tuple[str, ...] | Unread = ()
     tagged: dict[str, str] | Unread = field(default_factory=lambda: {"team": "orders"})
+    tags_of: dict[str, dict[str, str] | Unread] = field(default_factory=dict)
     denials: Denials | Unread = frozenset()
     asked: list[str] = field(default_factory=list)
     forgotten: int = 0
@@ -84,6 +85,10 @@ class Account:
     def policy(self, arn: str, function: FunctionTarget) -> Policy | Unread | None:
         self.asked.append(f"policy of {arn}")
         return self.policies.get(arn)
+
+    def resource_tags(self, arn: str, function: FunctionTarget) -> dict[str, str] | Unread | None:
+        self.asked.append(f"tags of {arn}")
+        return self.tags_of.get(arn)
 
     def forget(self) -> None:
         self.asked = []

@@ -84,6 +84,27 @@ def test_all_that_a_version_is_configured_with_is_read() -> None:
     ]
 
 
+def test_the_tags_of_a_source_are_read_if_a_policy_depends_on_them() -> None:
+    """A resource that AWS does not list is not in the snapshot: its tags are unknown."""
+    by_tag = {"StringEquals": {"aws:ResourceTag/team": "orders"}}
+    mapped = (a_mapping(), a_mapping(f"{QUEUE_ARN}-2", uuid="second"))
+    role = a_role(allow("sqs:*", Condition=by_tag))
+    account = Account({FUNCTION_ARN: a_function()}, mapped, {ROLE_ARN: role}, tags_of={QUEUE_ARN: {"team": "orders"}})
+    snapshot = snapshot_of(account)
+    assert snapshot.resource_tags == {QUEUE_ARN: {"team": "orders"}}
+    assert [text for text in account.asked if text.startswith("tags of")] == [
+        f"tags of {QUEUE_ARN}",
+        f"tags of {QUEUE_ARN}-2",
+    ]
+
+
+def test_no_tags_are_read_if_no_policy_depends_on_them() -> None:
+    """The call counts against a quota of the account."""
+    account = Account({FUNCTION_ARN: a_function()}, (a_mapping(),), {ROLE_ARN: a_role(allow("sqs:*"))})
+    assert snapshot_of(account).resource_tags == {}
+    assert not [text for text in account.asked if text.startswith("tags of")]
+
+
 @pytest.mark.parametrize(
     ("role", "more"),
     [

@@ -9,6 +9,7 @@ import pytest
 
 from permission_guard.aws.tables.decisions import DecisionReader, DecisionTable
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.config.document import GuardConfig
 from permission_guard.config.settings import FixMode
 from permission_guard.errors import UNREADABLE
 from permission_guard.findings.checkpoint import Checkpoint
@@ -16,7 +17,7 @@ from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixRecord, FixResult, Transition
 from permission_guard.model.targets import Direction
-from tests.fakes import ACCOUNT, FINDING_ID, NOW, ROLE_TARGET, TABLE, TABLE_NAME, TARGET, a_finding
+from tests.fakes import ACCOUNT, FINDING_ID, NOW, ROLE_TARGET, TABLE, TABLE_NAME, TARGET, InMemoryStop, a_finding
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -146,7 +147,16 @@ def approve(table: FindingsTable, decisions: DecisionTable) -> None:
         nonce="f" * 32,
     )
     caller = f"arn:aws:iam::{ACCOUNT}:user/jane"
-    decide(request, caller=caller, mode=FixMode.APPROVE, findings=table, decisions=decisions, now=NOW)
+    decide(
+        request,
+        caller=caller,
+        mode=FixMode.APPROVE,
+        config=GuardConfig(),
+        findings=table,
+        decisions=decisions,
+        stop=InMemoryStop(),
+        now=NOW,
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from permission_guard.aws.plain_errors import plain_errors
 from permission_guard.errors import ConfigurationError, error_code
 from permission_guard.iam.arn import require_arn
-from permission_guard.records import record
+from permission_guard.records import field, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @record
 class DeployedStack:
-    """A deployed stack: its ARN, and its outputs by their names."""
+    """A deployed stack: its ARN, and its outputs and parameters by their names."""
 
     name: str
     arn: Arn
     outputs: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def output(self, name: str) -> str:
         """Return an output. ConfigurationError if the stack has none of that name."""
@@ -52,4 +53,5 @@ def deployed_stack(client: CloudFormationClient, name: str) -> DeployedStack:
                 ) from error
             raise
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
-    return DeployedStack(name, require_arn(stack["StackId"]), outputs)
+    parameters = {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", ())}
+    return DeployedStack(name, require_arn(stack["StackId"]), outputs, parameters)

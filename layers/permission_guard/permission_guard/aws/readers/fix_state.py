@@ -4,22 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.aws.calls import read
 from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_iam import IAMClient
 
+    from permission_guard.aws.readers.role_users import RoleUsers
+    from permission_guard.aws.readers.sources.reader import SourceReader
     from permission_guard.aws.readers.stacks import AccountStacks
+    from permission_guard.fixes.policy_lists import PolicyLists
     from permission_guard.iam import Policy
-    from permission_guard.model.state import Role, Unread
+    from permission_guard.model.state import Role
+    from permission_guard.model.targets import FunctionTarget
 
 
 class LiveFixState:
-    """Reads from IAM and CloudFormation."""
+    """Reads from IAM, CloudFormation, Lambda and the services of resources.
 
-    def __init__(self, iam: IAMClient, stacks: AccountStacks) -> None:
+    `lists` says which policies may be attached.
+    """
+
+    def __init__(
+        self, iam: IAMClient, stacks: AccountStacks, users: RoleUsers, sources: SourceReader, lists: PolicyLists
+    ) -> None:
         self._iam = iam
         self._stacks = stacks
+        self._users = users
+        self._sources = sources
+        self._lists = lists
+
+    def policy_lists(self) -> PolicyLists:
+        """Return which policies may be attached."""
+        return self._lists
+
+    def resource_tags(self, arn: str, target: FunctionTarget) -> Mapping[str, str] | Unread | None:
+        """Read the tags of a resource that a function uses. None if AWS lists none, or not for such a resource."""
+        self._sources.forget()
+        return self._sources.resource_tags(arn, target)
 
     def managed_policy(self, arn: str) -> Policy | Unread:
         """Read the default version of a managed policy."""
@@ -29,6 +54,21 @@ class LiveFixState:
         """Read a role, None if it does not exist."""
         return RoleReader(self._iam).role(arn)
 
+    def policies_per_role(self) -> int | Unread:
+        """Return how many managed policies a role of the account can have.
+
+        https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
+        """
+        reply = read("iam:GetAccountSummary", self._iam.get_account_summary)
+        if isinstance(reply, Unread):
+            return reply
+        quota = reply["SummaryMap"].get("AttachedPoliciesPerRoleQuota") if reply else None
+        return quota or Unread("iam:GetAccountSummary", "NotFound", "no quota in the reply", denied=False)
+
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
         return self._stacks.stack_of(physical_id)
+
+    def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
+        """Return the ARNs of the functions that run with a role, in all enabled regions."""
+        return self._users.functions_of(role_arn)

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef, FunctionEventInvokeConfigTypeDef
+    from mypy_boto3_lambda.type_defs import (
+        EventSourceMappingConfigurationResponseTypeDef,
+        EventSourceMappingConfigurationTypeDef,
+        FunctionEventInvokeConfigTypeDef,
+    )
 
     from permission_guard.model.targets import FunctionTarget, RoleTarget
 
@@ -73,7 +77,7 @@ class FunctionReader:
         if isinstance(reply, Unread):
             return reply
         found: dict[str, tuple[EventSourceMapping, ...]] = {}
-        for mapping in map(_mapping, reply):
+        for mapping in map(mapping_of, reply):
             arn = parse_function_arn(mapping.function_arn)[0].arn
             found[arn] = (*found.get(arn, ()), mapping)
         return found
@@ -169,7 +173,10 @@ def _invoke_config(reply: FunctionEventInvokeConfigTypeDef) -> EventInvokeConfig
     )
 
 
-def _mapping(reply: EventSourceMappingConfigurationTypeDef) -> EventSourceMapping:
+def mapping_of(
+    reply: EventSourceMappingConfigurationTypeDef | EventSourceMappingConfigurationResponseTypeDef,
+) -> EventSourceMapping:
+    """Return an event source mapping as Lambda's replies have it."""
     return EventSourceMapping(
         uuid=reply["UUID"],
         arn=reply.get("EventSourceMappingArn", ""),

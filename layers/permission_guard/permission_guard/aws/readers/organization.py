@@ -58,7 +58,7 @@ class OrganizationReader:
         found: set[tuple[str, str]] = set()
         keys: dict[str, None] = {}
         for resource, names in actions.items():
-            results = self._on(role_arn, resource, list(names), region)
+            results = self.simulated(role_arn, resource, list(names), region)
             if isinstance(results, Unread):
                 return results
             for result in filter(_is_denied, results):
@@ -71,7 +71,9 @@ class OrganizationReader:
             return Unread(_SIMULATE, "MissingContextValues", message, denied=True)
         return frozenset(found)
 
-    def _on(self, role_arn: str, resource: str, actions: list[str], region: str) -> list[Any] | Unread:
+    def simulated(self, role_arn: str, resource: str, actions: list[str], region: str) -> list[Any] | Unread:
+        """Return the simulator's results for actions of a role on a resource, empty if the role does not exist."""
+
         def call() -> list[Any]:
             pages = (
                 self._iam()

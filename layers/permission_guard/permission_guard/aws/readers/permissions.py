@@ -54,6 +54,7 @@ READS: dict[Direction, frozenset[str]] = {
             "secretsmanager:GetResourcePolicy",
             "sns:GetTopicAttributes",
             "sqs:GetQueueAttributes",
+            "tag:GetResources",
         },
     ),
 }

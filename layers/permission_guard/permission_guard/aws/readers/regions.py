@@ -11,6 +11,9 @@ from permission_guard.model.state import Unread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+OF_THE_REGION = frozenset({"InvalidClientTokenId", "OptInRequired", "UnrecognizedClientException"})
+"""The errors of a region that is not enabled for the account, or is being disabled: a retry does not help."""
+
 MAX_AGE_SECONDS = 60 * 60
 """For how long the list is cached: people enable regions a few times in the life of an account."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from permission_guard.invokers.sources import source_named
 from permission_guard.model.state import STACK_TAG, ManagedBy, ResourcePolicy, Role, Snapshot, Unread
 from permission_guard.model.targets import Direction, FunctionTarget
-from permission_guard.needs.of_snapshot import denied_by_aws, policies_to_read, states_to_read
+from permission_guard.needs.of_snapshot import denied_by_aws, policies_to_read, states_to_read, tagged_resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -150,7 +150,9 @@ class StateReader:
                 break
             snapshot = replace(snapshot, sources={**snapshot.sources, **found})
         policies = {arn: self._sources.policy(arn, snapshot.target) for arn in sorted(policies_to_read(snapshot))}
-        return replace(snapshot, source_policies=policies)
+        tags = {arn: self._sources.resource_tags(arn, snapshot.target) for arn in sorted(tagged_resources(snapshot))}
+        known = {arn: found for arn, found in tags.items() if found is not None}
+        return replace(snapshot, source_policies=policies, resource_tags=known)
 
     def _with_denials(self, snapshot: Snapshot) -> Snapshot:
         """Return a snapshot with what the organization denies the roles, where AWS reports a denial."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from permission_guard.aws.calls import is_denied
+from permission_guard.aws.readers.regions import OF_THE_REGION
 from permission_guard.errors import error_code
 from permission_guard.model.state import Unread
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 _ACTION = "cloudformation:DescribeStackResources"
 _MOST_CALLS_AT_A_TIME = 8
-_OF_THE_REGION = frozenset({"InvalidClientTokenId", "OptInRequired", "UnrecognizedClientException"})
-"""The errors of a region that is not enabled for the account, or is being disabled: a retry does not help."""
 
 
 class AccountStacks:
@@ -87,7 +86,7 @@ class StackReader:
             # CloudFormation uses one error code for every invalid request. Only the message distinguishes them.
             if error_code(error) == "ValidationError" and "does not exist" in message:
                 return None
-            is_permanent = is_denied(error) or error_code(error) in _OF_THE_REGION
+            is_permanent = is_denied(error) or error_code(error) in OF_THE_REGION
             return Unread(_ACTION, error_code(error), message, denied=is_permanent)
         except BotoCoreError as error:
             return Unread(_ACTION, type(error).__name__, str(error), denied=False)

@@ -45,6 +45,7 @@ class ConfigurationSender:
         self._ids = {name: stack.output(output) for name, output in _OUTPUTS.items()}
         self._what = f"the configuration of the stack {stack_name}"
         self.region = stack.arn.region
+        self.fix_mode = stack.parameters.get("FixMode", "")
         self._appconfig = client_as("appconfig", profile=profile, region=self.region)
 
     def start(self, document: str) -> int:

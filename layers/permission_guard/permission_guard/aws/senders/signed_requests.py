@@ -18,6 +18,7 @@ from permission_guard.iam.arn import require_arn
 if TYPE_CHECKING:
     from permission_guard.findings.requests import FindingRequest
     from permission_guard.fixes.decisions import DecisionRequest
+    from permission_guard.fixes.stop_requests import StopRequest
     from permission_guard.model.signed_requests import SignedRequest
     from permission_guard.model.targets import JSON
 
@@ -32,6 +33,14 @@ def send_decision(request: DecisionRequest, decide_fix_arn: str, profile: str | 
     not recorded; RetryableError if the function failed.
     """
     return _sent(request, decide_fix_arn, profile, function="decide_fix", done="recorded")
+
+
+def send_stop_request(request: StopRequest, decide_fix_arn: str, profile: str | None = None) -> JSON:
+    """Sign a request to stop or resume all fixing, send it, and return the answer of `decide_fix`.
+
+    The same errors as `send_decision`.
+    """
+    return _sent(request, decide_fix_arn, profile, function="decide_fix", done="done")
 
 
 def send_finding_request(request: FindingRequest, manage_findings_arn: str, profile: str | None = None) -> JSON:

@@ -1,17 +1,20 @@
-"""The decisions about proposed fixes in DynamoDB, a table of their own.
+"""The decisions about fixes in DynamoDB, a table of their own.
 
 | attribute     | what                                                             |
 |---------------|------------------------------------------------------------------|
 | `finding_id`  | hash key                                                         |
-| `revision`    | range key: the revision that proposed the fix                    |
-| `decision`    | `approve` or `reject`                                            |
+| `revision`    | range key: the revision that proposed the fix, or with `undo`    |
+|               | that which the person has read                                   |
+| `decision`    | `approve`, `reject` or `undo`                                    |
 | `plan_hash`   | the hash of what the fix changes                                 |
 | `decided_by`  | the ARN of who decided, as AWS STS proved it                     |
 | `decided_at`  | ISO-8601 in UTC                                                  |
 | `nonce`       | the random part of what the caller signed                        |
+| `reason`      | why the fix is to be undone; absent if nobody said               |
 | `expires_at`  | epoch seconds, the table's TTL attribute                         |
 
-Only the function `decide_fix` may write it, and only `apply_fix` reads it besides: their roles are the proof.
+Only the function `decide_fix` may write decisions, and only `apply_fix` reads them besides: their roles are the proof.
+What stops all fixing is in the same table, see `stops.py`.
 """
 
 from __future__ import annotations
@@ -76,6 +79,8 @@ class DecisionTable(DecisionReader):
             "nonce": {"S": decision.nonce},
             "expires_at": {"N": str(int((datetime.fromisoformat(decision.at) + KEEP_DECISIONS).timestamp()))},
         }
+        if decision.reason:
+            item["reason"] = {"S": decision.reason}
         put: Any = {"TableName": self._name, "Item": item, "ConditionExpression": "attribute_not_exists(finding_id)"}
         self._findings.put_together(change, {"Put": put})
 
@@ -89,6 +94,7 @@ def _read(finding_id: str, revision: int, item: Mapping[str, Any]) -> Decision:
         by=item["decided_by"]["S"],
         at=item["decided_at"]["S"],
         nonce=item["nonce"]["S"],
+        reason=item["reason"]["S"] if "reason" in item else "",
     )
     require_arn(decision.by)
     if datetime.fromisoformat(decision.at).tzinfo is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from permission_guard.aws.tables import schema
 from permission_guard.findings.lifecycle import owner_of_fix
 from permission_guard.model.arns import finding_target
-from permission_guard.model.findings import Finding, Status
+from permission_guard.model.findings import CHANGED_AWS, Finding, FixResult, Status
 from permission_guard.model.targets import FunctionTarget
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ HISTORY_PREFIX = "HISTORY#"
 KEEP_RESOLVED = timedelta(days=90)
 KEEP_HISTORY = timedelta(days=400)
 """More than a year: what an audit asks for."""
+
+_HAS_CHANGED_AWS = frozenset({FixResult.APPLIED, FixResult.UNDOING, FixResult.UNDONE})
 
 
 def partition_key(target: FindingTarget) -> str:
@@ -79,18 +81,23 @@ def finding_item(finding: Finding) -> dict[str, Any]:
         "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
     }
     if finding.status is Status.RESOLVED:
-        item["expires_at"] = expires_in(KEEP_RESOLVED, finding.changed_at)
+        # A fix can be undone as long as its state before and after is kept.
+        has_fix = finding.fix is not None and finding.fix.result in _HAS_CHANGED_AWS
+        item["expires_at"] = expires_in(KEEP_HISTORY if has_fix else KEEP_RESOLVED, finding.changed_at)
     return item
 
 
 def history_item(finding: Finding) -> dict[str, Any]:
-    """Return the item of a finding's last transition."""
-    return {
+    """Return the item of a finding's last transition; the index lists those that changed something in AWS."""
+    item = {
         **history_key(finding_target(finding.target_arn), finding.id, finding.revision),
         **schema.ATTRIBUTE,
         "document": {"S": json.dumps(finding.to_document(), sort_keys=True)},
         "expires_at": expires_in(KEEP_HISTORY, finding.changed_at),
     }
+    if finding.transition in CHANGED_AWS:
+        item |= {"status": {"S": finding.transition}, "changed_at": {"S": finding.changed_at}}
+    return item
 
 
 def expires_in(delay: timedelta, now: str) -> Any:

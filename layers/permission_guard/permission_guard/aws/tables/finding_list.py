@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from permission_guard.model.findings import Finding, Status
+    from permission_guard.model.findings import Finding, Status, Transition
 
 _WAITS: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 """Seconds before each new try to read the items that DynamoDB left out of a reply."""
@@ -35,8 +35,11 @@ class FindingList:
         self._name = table_name
         self._wait = wait
 
-    def keys(self, statuses: Iterable[Status]) -> Iterator[ItemKey]:
-        """Yield the keys of every finding with one of these statuses, each once. They may be a second old."""
+    def keys(self, statuses: Iterable[Status | Transition]) -> Iterator[ItemKey]:
+        """Yield the keys of every finding with one of these statuses, each once. They may be a second old.
+
+        The transitions `Fix Applied` and `Fix Undone` of 400 days are found in the same way.
+        """
         seen: set[ItemKey] = set()  # a finding whose status changes meanwhile is in the index twice
         for status in statuses:
             pages = self._dynamodb.get_paginator("query").paginate(
@@ -92,8 +95,9 @@ class FindingList:
 
 
 def _finding(item: Mapping[str, Any]) -> Finding:
-    """Read an item as a finding; one of UNREADABLE if it is none, or the index has it under another status."""
+    """Read an item as a finding or a transition; one of UNREADABLE if the index has it under another status."""
     finding = read_finding(item)
-    if not item["sk"]["S"].startswith(FINDING_PREFIX) or item["status"] != {"S": finding.status}:
-        raise ValueError(f"not a finding with the status {finding.status}")
+    status = finding.status if item["sk"]["S"].startswith(FINDING_PREFIX) else finding.transition
+    if item["status"] != {"S": status}:
+        raise ValueError(f"not a finding with the status {status}")
     return finding

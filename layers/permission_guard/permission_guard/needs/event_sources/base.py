@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.iam.arn import parse_arn
 from permission_guard.needs.base import NOTHING_READ, Need
@@ -14,23 +14,17 @@ if TYPE_CHECKING:
 class EventSource(Protocol):
     """A type of event source.
 
-    `managed_policy` is the path and name of the AWS managed policy for reading it, empty if AWS has none;
-    `managed_policy_actions` are the actions that the policy allows on every resource.
+    `managed_policy` is the path and name of the AWS managed policy for reading it, empty if AWS has none.
     """
 
     name: str
     managed_policy: str
-    managed_policy_actions: tuple[str, ...]
 
     def matches(self, mapping: EventSourceMapping) -> bool:
         """Return whether the mapping reads from a source of this type."""
 
     def needs(self, mapping: EventSourceMapping, sources: Sources = NOTHING_READ) -> tuple[Need, ...]:
         """Return the needs of every kind for this mapping."""
-
-
-LOGS: Final = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
-"""The actions for writing logs. The managed policies of event sources allow them too."""
 
 
 def source_service(mapping: EventSourceMapping) -> str:

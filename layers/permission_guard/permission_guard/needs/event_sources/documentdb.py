@@ -23,7 +23,6 @@ class DocumentDB:
 
     name = "Amazon DocumentDB cluster"
     managed_policy = ""
-    managed_policy_actions: tuple[str, ...] = ()
 
     def matches(self, mapping: EventSourceMapping) -> bool:
         """Return whether the mapping reads a cluster's change stream."""
@@ -41,7 +40,7 @@ class DocumentDB:
         return (
             *on(cluster, "rds:DescribeDBClusters"),
             *(
-                Need(action, f"{owner}:{kind}:{name or '*'}", unread="" if name else cluster)
+                Need(action, f"{owner}:{kind}:{name or '*'}", unread="" if name else cluster, identifies=not name)
                 for kind, name, action in groups
             ),
             *network_interfaces(),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.needs.base import NOTHING_READ, on
 from permission_guard.needs.event_sources.access import key
-from permission_guard.needs.event_sources.base import LOGS, source_service
+from permission_guard.needs.event_sources.base import source_service
 from permission_guard.needs.event_sources.destinations import destinations
 
 if TYPE_CHECKING:
@@ -28,13 +28,6 @@ class DynamoDB:
 
     name = "Amazon DynamoDB stream"
     managed_policy = "service-role/AWSLambdaDynamoDBExecutionRole"
-    managed_policy_actions: tuple[str, ...] = (
-        "dynamodb:DescribeStream",
-        "dynamodb:GetRecords",
-        "dynamodb:GetShardIterator",
-        "dynamodb:ListStreams",
-        *LOGS,
-    )
 
     def matches(self, mapping: EventSourceMapping) -> bool:
         """Return whether the mapping polls a table's stream."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.needs.base import NOTHING_READ, on
 from permission_guard.needs.event_sources.access import key
-from permission_guard.needs.event_sources.base import LOGS, source_service
+from permission_guard.needs.event_sources.base import source_service
 from permission_guard.needs.event_sources.destinations import destinations
 
 if TYPE_CHECKING:
@@ -25,16 +25,6 @@ class Kinesis:
 
     name = "Amazon Kinesis data stream"
     managed_policy = "service-role/AWSLambdaKinesisExecutionRole"
-    managed_policy_actions: tuple[str, ...] = (
-        "kinesis:DescribeStream",
-        "kinesis:DescribeStreamSummary",
-        "kinesis:GetRecords",
-        "kinesis:GetShardIterator",
-        "kinesis:ListShards",
-        "kinesis:ListStreams",
-        "kinesis:SubscribeToShard",
-        *LOGS,
-    )
 
     def matches(self, mapping: EventSourceMapping) -> bool:
         """Return whether the mapping polls a data stream or one of its consumers."""

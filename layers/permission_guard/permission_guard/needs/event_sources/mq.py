@@ -28,7 +28,6 @@ class Mq:
 
     name = "Amazon MQ broker"
     managed_policy = ""
-    managed_policy_actions: tuple[str, ...] = ()
 
     def matches(self, mapping: EventSourceMapping) -> bool:
         """Return whether the mapping reads a broker's queue."""

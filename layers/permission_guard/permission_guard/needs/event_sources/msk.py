@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.needs.base import NOTHING_READ, Need, NeedKind, state_of
 from permission_guard.needs.event_sources.access import SECRET_TYPES, access, network_interfaces, secrets
-from permission_guard.needs.event_sources.base import LOGS, source_service
+from permission_guard.needs.event_sources.base import source_service
 from permission_guard.needs.event_sources.destinations import destinations
 from permission_guard.needs.event_sources.kafka import data_plane, schema_registry
 
@@ -30,18 +30,6 @@ class Msk:
 
     name = "Amazon MSK cluster"
     managed_policy = "service-role/AWSLambdaMSKExecutionRole"
-    managed_policy_actions: tuple[str, ...] = (
-        "kafka:DescribeCluster",
-        "kafka:DescribeClusterV2",
-        "kafka:GetBootstrapBrokers",
-        "ec2:CreateNetworkInterface",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeVpcs",
-        "ec2:DeleteNetworkInterface",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeSecurityGroups",
-        *LOGS,
-    )
 
     def matches(self, mapping: EventSourceMapping) -> bool:
         """Return whether the mapping reads a topic of an Amazon MSK cluster."""

@@ -31,7 +31,6 @@ class SelfManagedKafka:
 
     name = "self-managed Apache Kafka cluster"
     managed_policy = ""
-    managed_policy_actions: tuple[str, ...] = ()
 
     def matches(self, mapping: EventSourceMapping) -> bool:
         """Return whether the mapping reads a topic of a self-managed cluster: such a source has no ARN."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.needs.base import NOTHING_READ, on
 from permission_guard.needs.event_sources.access import key
-from permission_guard.needs.event_sources.base import LOGS, source_service
+from permission_guard.needs.event_sources.base import source_service
 from permission_guard.needs.event_sources.destinations import destinations
 
 if TYPE_CHECKING:
@@ -22,12 +22,6 @@ class Sqs:
 
     name = "Amazon SQS queue"
     managed_policy = "service-role/AWSLambdaSQSQueueExecutionRole"
-    managed_policy_actions: tuple[str, ...] = (
-        "sqs:ReceiveMessage",
-        "sqs:DeleteMessage",
-        "sqs:GetQueueAttributes",
-        *LOGS,
-    )
 
     def matches(self, mapping: EventSourceMapping) -> bool:
         """Return whether the mapping polls a queue."""

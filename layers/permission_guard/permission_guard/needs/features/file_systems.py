@@ -92,6 +92,7 @@ def _mounting_efs(point: str, sources: Sources) -> Iterator[Need]:
             context=context,
             doubt=doubt,
             unread=unread,
+            identifies=bool(unread),
         )
 
 

@@ -52,9 +52,14 @@ class EventSourceReadMissing(NeedRule):
 
     ## Fix safety
 
-    Safe: the fix attaches one AWS managed policy (`AWSLambdaSQSQueueExecutionRole`, `AWSLambdaKinesisExecutionRole`
-    or `AWSLambdaDynamoDBExecutionRole`) and nothing else. It is additive, verified by reading the role back, and
-    undone by detaching that policy. It does not enable a mapping. The other types have no fix yet.
+    Safe: the fix attaches one AWS managed policy (`AWSLambdaSQSQueueExecutionRole`, `AWSLambdaKinesisExecutionRole`,
+    `AWSLambdaDynamoDBExecutionRole` or `AWSLambdaMSKExecutionRole`) and nothing else. For Amazon MQ and DocumentDB, and
+    for every source if `fixes.policies` is `own`, it attaches a policy of the stack, which exists if its parameter
+    `FixResourceTag` or `FixNamePrefix` is set. It is additive, verified by reading the role back, and undone by
+    detaching that policy.
+
+    With `fixes.enable_mappings: true` in `guard.yaml` the plan also enables the mapping, if AWS disabled it because of
+    the missing permission. A mapping that a person disabled is never enabled.
 
     ## Limits
 

@@ -134,7 +134,10 @@ class EventSourceUnauthorized(Rule):
         """Return the verdict on a mapping whose role exists."""
         one, disabled_by = denied.polled, denied.polled.mapping.disabled_by
         needs = tuple(need for kind in _REPORTED_BY for need in one.needs(kind, snapshot.sources))
-        decisions = {need: decide(need, role, one.function.arn, snapshot.source_policies) for need in needs}
+        decisions = {
+            need: decide(need, role, one.function.arn, snapshot.source_policies, snapshot.resource_tags)
+            for need in needs
+        }
         missing = [need for need, decision in decisions.items() if decision.denied]
         if missing:
             rules = list(dict.fromkeys(_REPORTED_BY[need.kind] for need in missing))

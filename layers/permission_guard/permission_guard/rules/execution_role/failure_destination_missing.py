@@ -52,7 +52,10 @@ class FailureDestinationMissing(NeedRule):
 
     ## Fix safety
 
-    Not fixed automatically: no AWS managed policy has these permissions for the specific destination.
+    Safe: the fix attaches the fewest policies of the stack with which nothing is missing, and nothing else. AWS has no
+    managed policy for a destination. The stack has some if its parameter `FixResourceTag` or `FixNamePrefix` is set:
+    they allow only resources with that tag or prefix. They are verified by reading the role back, and undone by
+    detaching them. The topic of a Kafka cluster has no policy.
 
     ## Limits
 

@@ -53,8 +53,10 @@ class FeaturePermissionMissing(FunctionRule):
 
     ## Fix safety
 
-    Not fixed automatically yet. The AWS managed policies for Amazon EFS, Amazon S3 Files and durable execution apply
-    to all resources of the account. Your own policy can be narrower.
+    The fix attaches the AWS managed policy that allows the least of those with everything that is missing, and nothing
+    else: for a file system the read-only one. It is additive, verified by reading the role back, and undone by
+    detaching that policy. The policies for Amazon EFS, Amazon S3 Files and durable execution apply to all resources of
+    the account. Your own policy can be narrower.
 
     ## Limits
 

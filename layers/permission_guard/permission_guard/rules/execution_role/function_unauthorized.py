@@ -199,7 +199,11 @@ def _impact(health: Health, function: Function) -> str:
 def _missing(needs: Sequence[Need], role: object, function: Function, snapshot: Snapshot) -> list[Need]:
     if not isinstance(role, Role):
         return []
-    return [need for need in needs if decide(need, role, function.arn, snapshot.source_policies).denied]
+    return [
+        need
+        for need in needs
+        if decide(need, role, function.arn, snapshot.source_policies, snapshot.resource_tags).denied
+    ]
 
 
 def _cause(health: Health, needs: Sequence[Need], missing: Sequence[Need], function: Function, role: object) -> str:

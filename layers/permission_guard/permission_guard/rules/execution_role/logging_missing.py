@@ -43,7 +43,8 @@ class LoggingMissing(FunctionRule):
 
     ## Fix safety
 
-    Not fixed automatically yet. The AWS managed policy allows writing logs and nothing else.
+    Safe: the fix attaches `AWSLambdaBasicExecutionRole`, which allows writing logs and nothing else. It is additive,
+    verified by reading the role back, and undone by detaching that policy.
 
     ## Limits
 

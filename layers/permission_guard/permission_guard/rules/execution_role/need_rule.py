@@ -129,7 +129,9 @@ class NeedRule(Rule):
         if role is None:
             return self.unknown(function.arn, subject, f"{function.role_arn} does not exist; PG207 reports it.")
         needs = [need for need in requirement.needs if not need.recommended]
-        decisions = {need: decide(need, role, function.arn, snapshot.source_policies) for need in needs}
+        decisions = {
+            need: decide(need, role, function.arn, snapshot.source_policies, snapshot.resource_tags) for need in needs
+        }
         missing = {need: decision for need, decision in decisions.items() if decision.denied}
         if missing:
             return self.lacking(requirement, _lack(role, missing, function, snapshot))
@@ -210,7 +212,9 @@ def _lack(role: Role, missing: Mapping[Need, Decision], function: Function, snap
     """Return what is missing, with what stays denied if the role's own policies allow all of it."""
     own = parse_policy({"Version": "2012-10-17", "Statement": role_remedies.statements(list(missing))})
     fixed = replace(role, inline={**role.inline, "": own})
-    after = {need: decide(need, fixed, function.arn, snapshot.source_policies) for need in missing}
+    after = {
+        need: decide(need, fixed, function.arn, snapshot.source_policies, snapshot.resource_tags) for need in missing
+    }
     return MissingPermissions(
         tuple(missing),
         " ".join(sorted({decision.explain() for decision in missing.values()})),

@@ -52,7 +52,7 @@ def unmet_needs(role: Role, snapshot: Snapshot) -> Iterator[tuple[Need, Decision
     """Yield what is required of a role and not certainly allowed by these policies of it."""
     for requirement in requirements_of_role(role.arn, snapshot):
         for need in requirement.needs:
-            decision = decide(need, role, requirement.function.arn, snapshot.source_policies)
+            decision = decide(need, role, requirement.function.arn, snapshot.source_policies, snapshot.resource_tags)
             if not decision.allowed and not need.recommended:
                 yield need, decision
 

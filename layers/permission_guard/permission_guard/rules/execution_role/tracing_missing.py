@@ -39,8 +39,8 @@ class TracingMissing(FunctionRule):
 
     ## Fix safety
 
-    Not fixed automatically yet. The AWS managed policy allows sending traces and reading sampling rules, and nothing
-    else.
+    Safe: the fix attaches `AWSXRayDaemonWriteAccess`, which allows sending traces and reading sampling rules, and
+    nothing else. It is additive, verified by reading the role back, and undone by detaching that policy.
 
     ## Limits
 

@@ -47,7 +47,9 @@ class VpcAccessMissing(FunctionRule):
 
     ## Fix safety
 
-    Not fixed automatically yet. The AWS managed policy also allows writing logs, and nothing else.
+    Safe: the fix attaches `AWSLambdaENIManagementAccess`, or `AWSLambdaVPCAccessExecutionRole` where only that one has
+    what is missing, and nothing else. It is additive, verified by reading the role back, and undone by detaching that
+    policy.
 
     ## Limits
 

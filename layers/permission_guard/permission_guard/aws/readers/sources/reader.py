@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from permission_guard.aws.readers.resource_tags import SERVICE as TAGS
+from permission_guard.aws.readers.resource_tags import tags_of
 from permission_guard.aws.readers.sources import kms, secretsmanager
 from permission_guard.aws.readers.sources.base import NOT_FOUND, SourceReading, attempt
 from permission_guard.aws.readers.sources.services import SERVICES
 from permission_guard.iam import parse_policy
 from permission_guard.iam.arn import parse_arn, require_arn
 from permission_guard.model.state import Unread
+from permission_guard.needs.resource_tags import lists_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,11 +35,12 @@ class SourceReader:
 
     def __init__(self, client: Callable[[str], Any]) -> None:
         self._client = client
-        self._cache: dict[tuple[str, str], SourceReading | Unread | None] = {}
+        self.forget()
 
     def forget(self) -> None:
         """Drop the cache, so that everything is read again."""
-        self._cache = {}
+        self._cache: dict[tuple[str, str], SourceReading | Unread | None] = {}
+        self._tags: dict[str, Mapping[str, str] | Unread | None] = {}
 
     def state(self, arn: str, function: FunctionTarget) -> SourceState | Unread | None:
         """Read the state of a resource that a function uses. None if its service is not read.
@@ -75,6 +79,14 @@ class SourceReader:
         policy = parse_policy(reading.policy, name=arn)
         granted = self._read(service, service.grants, arn, function) if service.grants else SourceReading()
         return granted if isinstance(granted, Unread) else _with_grants(policy, granted.grants)
+
+    def resource_tags(self, arn: str, function: FunctionTarget) -> Mapping[str, str] | Unread | None:
+        """Read the tags of a resource that a function uses. None if AWS lists none, or not for such a resource."""
+        if not lists_tags(arn, function.region, function.account):
+            return None
+        if arn not in self._tags:
+            self._tags[arn] = tags_of(lambda: self._client(TAGS), arn)
+        return self._tags[arn]
 
     def _key(self, key: str, arn: str, function: FunctionTarget) -> str | Unread | None:
         """Return the ARN of the key that a resource names. None for a key that AWS manages."""

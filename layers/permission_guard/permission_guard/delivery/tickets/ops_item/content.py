@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from permission_guard.delivery.message import SectionStyle, compose
+from permission_guard.delivery.plans import plan_parts
 from permission_guard.delivery.text import cut_bytes, listing, one_line
 from permission_guard.model import limits
 from permission_guard.model.findings import Status
@@ -94,7 +95,11 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
     if finding.managed_by is not None:
         shown["managed_by"] = f"{finding.managed_by.tool} {finding.managed_by.stack}".strip()
     if finding.fix is not None:
-        shown["bot_fix"] = f"{finding.fix.name}: {finding.fix.result}. {finding.fix.summary}"
+        shown["bot_fix"] = f"{finding.fix.name}: {finding.fix.result}. {finding.fix.last_summary}"
+        # Not left out if empty: OpsCenter keeps a value that is not written again.
+        plan = "\n\n".join(f"{title}:\n{text}" for title, text in plan_parts(finding.fix))
+        shown["bot_fix_plan"] = plan or "There is no plan."
+        shown["bot_fix_approve"] = _whole(listing(finding.fix.approve)) or "Nothing waits for an approval."
         shown["bot_fix_before"] = json.dumps(finding.fix.before, indent=2, default=str)
         shown["bot_fix_after"] = json.dumps(finding.fix.after, indent=2, default=str)
         shown["bot_fix_undo"] = _whole(listing(finding.fix.undo))
@@ -156,7 +161,7 @@ def _remedies(finding: Finding) -> dict[str, str]:
 def _history(finding: Finding, earlier: Mapping[str, str]) -> str:
     """Return the finding's transitions as JSON, oldest first; the oldest are dropped when the text is too long."""
     entry = {"revision": finding.revision, "at": finding.changed_at, "what": str(finding.transition)}
-    summary = finding.fix.summary if finding.fix is not None else finding.resolution
+    summary = finding.fix.last_summary if finding.fix is not None else finding.resolution
     if summary:
         entry["summary"] = one_line(summary, _MAX_SUMMARY)
     events = [*(event for event in _earlier_events(earlier) if event.get("revision") != finding.revision), entry]
