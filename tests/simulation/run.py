@@ -119,7 +119,7 @@ def _live(world: World, choices: Choices, steps: list[Step]) -> None:
         if step.is_before and world.stack.environments["apply_fix"]["FIX_MODE"] != MODES[0]:
             world.tell(step.words)
             step.act(world)
-            world.count_anew()
+            world.count_anew(world.all_deliveries // 2)  # so that the story ends within 40, and is one all the same
     first = world.calls
     windows = [
         range(start, start + choices.pick("storm length", range(_LONGEST_STORM)))

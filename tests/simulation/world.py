@@ -203,9 +203,9 @@ class World:
         """The deliveries until now. `deliveries` are those since they were last counted anew."""
         return self._counted + self.deliveries
 
-    def count_anew(self) -> None:
-        """Count deliveries from 0 again: those until now delay nothing."""
-        self._counted, self.deliveries = self.all_deliveries, 0
+    def count_anew(self, since: int = 0) -> None:
+        """Count deliveries again from a number of those until now: the others delay nothing."""
+        self._counted, self.deliveries = self.all_deliveries - since, since
 
     def invoke_asynchronously(self, function: str, event: dict[str, Any], words: str, retries: int = 2) -> None:
         """Invoke a function, and again after an error, as Lambda does: a minute later, and two minutes later."""
