@@ -82,6 +82,13 @@ FIXES: Final = ObjectOf(
             "missing permission. A mapping that a person disabled stays disabled.",
         ),
         Key(
+            name="no_external_sources",
+            form=FUNCTIONS,
+            description="Functions that no source of another account invokes: names, globs or full ARNs. The bot "
+            "cannot see such sources: for other functions, a fix that narrows a statement needs an approval in the mode "
+            "auto too.",
+        ),
+        Key(
             name="managed_elsewhere",
             form=ListOf(MANAGED_ELSEWHERE, "entries", MAX_ITEMS),
             description="Functions and roles that a tool outside CloudFormation manages: the bot does not fix them, "

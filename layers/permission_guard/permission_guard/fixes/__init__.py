@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from permission_guard.fixes.attach_managed_policy import AttachManagedPolicy
 from permission_guard.fixes.base import Fix, Plan
+from permission_guard.fixes.narrow_statement import NarrowStatement
 
-FIXES: tuple[Fix, ...] = (AttachManagedPolicy(),)
+FIXES: tuple[Fix, ...] = (AttachManagedPolicy(), NarrowStatement())
 
 
 def fix_for(rule_id: str) -> Fix | None:

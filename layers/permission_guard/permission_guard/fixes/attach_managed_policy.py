@@ -27,7 +27,7 @@ from permission_guard.remedies.aws_cli import aws
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from permission_guard.fixes.base import Check, FixState, Writer
+    from permission_guard.fixes.base import Check, FixState, Shows, Writer
     from permission_guard.iam import Policy
     from permission_guard.model.findings import Finding
     from permission_guard.model.state import Role, Snapshot
@@ -64,6 +64,7 @@ class AttachManagedPolicy:
         }
     )
     writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy", "iam:DetachRolePolicy"})
+    is_safe: ClassVar[bool] = True
 
     def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState, check: Check) -> Plan:
         """Return the plan of the attachments; FixRefusedError when a guard refuses or cannot be evaluated."""
@@ -114,7 +115,7 @@ class AttachManagedPolicy:
             leads_to=options.state_after(policies),
         )
 
-    def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
+    def apply(self, change: Mapping[str, JSON], writer: Writer, fix_state: FixState, shows: Shows) -> None:  # noqa: ARG002 - the attachments depend on nothing
         """Attach the policies."""
         for arn in _policy_arns(change):
             writer.attach_role_policy(role_name(change["role_arn"]), arn)
@@ -171,7 +172,7 @@ class AttachManagedPolicy:
             if role is not None and arn in role.attached and arn not in held
         )
 
-    def undo(self, call: PlannedCall, writer: Writer) -> None:
+    def undo(self, call: PlannedCall, change: Mapping[str, JSON], writer: Writer, fix_state: FixState) -> None:  # noqa: ARG002 - nor do these
         """Detach a policy."""
         writer.detach_role_policy(call.parameters["RoleName"], call.parameters["PolicyArn"])
 

@@ -11,6 +11,7 @@ from permission_guard.iam import (
 )
 from permission_guard.iam.arn import split_arn
 from permission_guard.invokers import cloudfront, invoker_of
+from permission_guard.invokers.trigger_calls import decisions, is_disputed, principals_of
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import ResourcePolicy, Unread
 from permission_guard.model.targets import Direction
@@ -20,7 +21,6 @@ from permission_guard.remedies.permission import Permission, sid
 from permission_guard.rules.base import Rule
 from permission_guard.rules.invoke_policy.function_url_verdicts import url_verdicts
 from permission_guard.rules.invoke_policy.statement_rule import POLICY_READS
-from permission_guard.rules.invoke_policy.trigger_calls import decisions, is_disputed, principals_of
 from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
