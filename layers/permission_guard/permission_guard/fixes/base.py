@@ -12,6 +12,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from permission_guard.fixes.certificate import Certificate
     from permission_guard.fixes.policy_lists import PolicyLists
     from permission_guard.iam import Policy
     from permission_guard.model.findings import Finding, PlannedCall
@@ -29,7 +30,8 @@ class Plan:
     They and `before` are equal for the same state in AWS, so they contain no times. `unknowns` say what is not known.
     `missing` are the permissions that the finding is about. `grants` are all permissions that the change allows a role;
     None if they cannot be listed. `shared_by` are the ARNs of all functions that it concerns, empty if that is one.
-    `leads_to` is the snapshot after the change.
+    `leads_to` is the snapshot after the change. `certificate` says whether the change allows exactly what it should: a
+    plan without one, or whose certificate does not hold, is refused.
     """
 
     summary: str
@@ -44,6 +46,7 @@ class Plan:
     grants: tuple[Permission, ...] | None
     shared_by: tuple[str, ...] = ()
     leads_to: Snapshot | None = None
+    certificate: Certificate | None = None
 
 
 @record
