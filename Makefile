@@ -151,6 +151,10 @@ audit: .venv/.synced .venv-audit/.synced ## List known vulnerabilities of what i
 bench-policy: .venv/.synced ## Measure the policy engine: roles a second, patterns, adversarial policies, import
 	@$(BIN)/python -m benchmarks.policy
 
+.PHONY: bench-certificates
+bench-certificates: .venv/.synced ## Measure the certificates of plans for full policies: at most 200 ms each
+	@$(BIN)/python -m benchmarks.certificates
+
 .PHONY: bench-check
 bench-check: .venv/.synced ## Measure check over a thousand small templates
 	@$(BIN)/python -m benchmarks.check

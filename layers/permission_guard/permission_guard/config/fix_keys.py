@@ -85,8 +85,8 @@ FIXES: Final = ObjectOf(
             name="no_external_sources",
             form=FUNCTIONS,
             description="Functions that no source of another account invokes: names, globs or full ARNs. The bot "
-            "cannot see such sources: for other functions, a fix that narrows a statement needs an approval in the mode "
-            "auto too.",
+            "cannot see such sources: for other functions, a fix that narrows a statement needs an approval in the "
+            "mode auto too.",
         ),
         Key(
             name="managed_elsewhere",

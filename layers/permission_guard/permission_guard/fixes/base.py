@@ -12,6 +12,7 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from permission_guard.fixes.certificate import Certificate
     from permission_guard.fixes.invoke_policies import InvokePolicy
     from permission_guard.fixes.policy_lists import PolicyLists
     from permission_guard.iam import Policy
@@ -32,6 +33,8 @@ class Plan:
     None if they cannot be listed. `shared_by` are the ARNs of all functions that it concerns, empty if that is one.
     `leads_to` is the snapshot after the change. `narrows` is whether nothing is allowed after it that was not before.
     `approval` says why a person has to approve it in the mode `auto` too, empty if nobody has to.
+    `certificate` says whether the change allows exactly what it should: a plan without one, or whose certificate does
+    not hold, is refused.
     """
 
     summary: str
@@ -48,6 +51,7 @@ class Plan:
     leads_to: Snapshot | None = None
     narrows: bool = False
     approval: str = ""
+    certificate: Certificate | None = None
 
 
 @record

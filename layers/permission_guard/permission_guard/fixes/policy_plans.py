@@ -126,8 +126,8 @@ def planned(subject: Subject, draft: Draft, check: Check) -> Plan:
         raise FixRefusedError(
             f"The policy of {arn} would have {max(sizes):,} bytes; Lambda accepts {MOST_BYTES:,}. Shorten it first."
         )
-    between = [document_of(subject.policy, step) for step in steps]
-    certificate = certify(draft.kind, subject.policy.document, between[:-1], between[-1], draft.sources)
+    policies = [document_of(subject.policy, step) for step in steps]
+    certificate = certify(draft.kind, subject.policy.document, policies, added=draft.added, proven=draft.sources)
     after = with_statements(subject.snapshot, arn, steps[-1])
     _guard_new_findings(subject, edit, check(after))
     return Plan(
@@ -139,7 +139,7 @@ def planned(subject: Subject, draft: Draft, check: Check) -> Plan:
         rests_on={
             "function_arn": subject.problem.function_arn,
             "subject": subject.problem.subject,
-            "certificate": dict(certificate),
+            "sources": sorted({one.trigger.source for one in draft.sources}),
         },
         unknowns=draft.unknowns,
         undo=replace_statements(arn, [dict(one) for one in draft.added], [dict(one) for one in draft.removed]),
@@ -148,6 +148,7 @@ def planned(subject: Subject, draft: Draft, check: Check) -> Plan:
         leads_to=after,
         narrows=draft.narrows,
         approval=draft.approval,
+        certificate=certificate,
     )
 
 
