@@ -54,6 +54,7 @@ def fixer(rules: Rules, environment: Mapping[str, str], config: GuardConfig) -> 
 def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
     table = FindingsTable(client("dynamodb"), settings.findings_table)
     stop = StopTable(client("dynamodb"), settings.decisions_table)
+    policies = InvokePolicyWriter(client("lambda"))
     return Fixer(
         mode=settings.mode,
         auto_fix=settings.auto_fix,
@@ -70,13 +71,13 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
             InvokePolicyReader(client("lambda")),
             lists=policy_lists(settings, config),
             no_external_sources=config.fixes.no_external_sources,
-            replaces_policies=settings.replaces_policies,
+            replaces_policies=settings.replaces_policies and policies.can_replace,
         ),
         store=table,
         decisions=DecisionReader(client("dynamodb"), settings.decisions_table),
         quota=table,
         stop=stop,
-        writers=FixWriter(RoleWriter(client("iam")), InvokePolicyWriter(client("lambda"))),
+        writers=FixWriter(RoleWriter(client("iam")), policies),
         afterwards=Afterwards(
             config=config.fixes,
             mappings=LiveMappings(client("lambda")),

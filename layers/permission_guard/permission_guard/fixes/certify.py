@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from permission_guard.errors import FixRefusedError
 from permission_guard.fixes.certificate import Call, Certificate, add, compact, narrow, remove
 from permission_guard.fixes.proven_sources import is_allowed
+from permission_guard.remedies.invoke_policy import source_arn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from permission_guard.fixes.proven_sources import ProvenSource
     from permission_guard.iam import Policy, Request
@@ -36,16 +37,16 @@ def certify(
 ) -> Certificate:
     """Return the certificate of a change. `steps` are the policies after each call.
 
-    FixRefusedError if one of the policies denies a proven source what the old one allows it.
+    FixRefusedError if the last policy denies a proven source what the old one allows it.
     """
+    *between, new = steps
     for source in proven:
-        if not all(is_allowed(request, policy) for policy in steps for request in source.requests):
+        if not all(is_allowed(request, new) for request in source.requests):
             raise FixRefusedError(
-                f"The change would deny {source.trigger.description} a call that the policy allows it now. A person has "
+                f"The change would deny {source.trigger.description} a call that the policy allows now. A person has "
                 "to decide."
             )
-    *between, new = steps
-    calls = tuple(dict.fromkeys(_call(request) for source in proven for request in source.requests))
+    calls = tuple(dict.fromkeys(call for source in proven for call in _calls(source)))
     if kind is Kind.NARROW:
         return narrow(old, between, new, calls)
     if kind is Kind.COMPACT:
@@ -53,14 +54,21 @@ def certify(
     return remove(old, between, new) if kind is Kind.REMOVE else add(old, new, added)
 
 
-def _call(request: Request) -> Call:
-    """Return the calls of a source in the form of a certificate. A key that a request has not is not sent."""
-    stated = {name: request.context.stated(f"aws:{name}") for name in ("sourcearn", "sourceaccount")}
-    arn, account = (value if isinstance(value, str) else "" for value in stated.values())
-    return Call(
-        principal=request.principal.arn,
-        function_arn=request.resource,
-        source_arn=arn,
-        source_account=account,
-        action=request.action,
-    )
+def _calls(source: ProvenSource) -> Iterator[Call]:
+    """Yield the calls of a source in the form of a certificate: one with a pattern for all stages of an API."""
+    pattern = source_arn(source.trigger) if source.is_complete and len(source.trigger.source_arns) > 1 else ""
+    for request in source.requests:
+        arn, account = (_text(request, f"aws:{name}") for name in ("sourcearn", "sourceaccount"))
+        yield Call(
+            principal=request.principal.arn,
+            function_arn=request.resource,
+            source_arn=(pattern or arn) if arn else "",
+            source_account=account,
+            action=request.action,
+        )
+
+
+def _text(request: Request, key: str) -> str:
+    """Return the value of a condition key, empty if the service does not send it."""
+    value = request.context.stated(key)
+    return value if isinstance(value, str) else ""

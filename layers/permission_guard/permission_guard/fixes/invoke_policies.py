@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.errors import FixRefusedError, RetryableError
+from permission_guard.errors import RetryableError
 from permission_guard.invokers import invoker_of
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import PlannedCall
@@ -29,6 +29,24 @@ PUT: Final = "lambda:PutResourcePolicy"
 
 OWN_SIDS: Final = "permission-guard-"
 """The prefix of the Sids that fixes write. No tool that writes statements uses it."""
+
+SERVICES: Final = frozenset(
+    {
+        "apigateway.amazonaws.com",
+        "cognito-idp.amazonaws.com",
+        "config.amazonaws.com",
+        "elasticloadbalancing.amazonaws.com",
+        "events.amazonaws.com",
+        "iot.amazonaws.com",
+        "lambda.alarms.cloudwatch.amazonaws.com",
+        "logs.amazonaws.com",
+        "s3.amazonaws.com",
+        "secretsmanager.amazonaws.com",
+        "sns.amazonaws.com",
+    }
+)
+"""The only services that fixes may allow: those whose triggers the bot can list. template.yaml allows exactly these,
+and their regional principals."""
 
 _VERSION: Final = "2012-10-17"
 _DIGITS_OF_A_SID: Final = 16
@@ -107,7 +125,7 @@ def permission_of(statement: Statement, resource_arn: str) -> Permission | None:
     if not isinstance(name, str) or not STATEMENT_ID.match(name):
         return None
     found = permissions_of(statement, resource_arn)
-    if len(found) != 1 or not invoker_of(found[0].principal).calls_by_policy or found[0].principal == "*":
+    if len(found) != 1 or invoker_of(found[0].principal).principal not in SERVICES:
         return None
     written = statement_of(found[0], resource_arn)
     return found[0] if digest_of(written) == digest_of(statement) else None
@@ -138,11 +156,10 @@ def call_to_put(document: Mapping[str, JSON], resource_arn: str) -> PlannedCall:
 
 
 def read_policy(resource_arn: str, fix_state: FixState) -> InvokePolicy:
-    """Read a policy as it is now. FixRefusedError if the bot may not read it, RetryableError if that fails for now."""
+    """Read a policy as it is now. RetryableError when it cannot be read."""
     policy = fix_state.invoke_policy(resource_arn)
     if isinstance(policy, Unread):
-        reason = f"The policy of {resource_arn} could not be read: {policy}."
-        raise FixRefusedError(reason) if policy.denied else RetryableError(reason)
+        raise RetryableError(f"The policy of {resource_arn} could not be read: {policy}")
     return policy
 
 

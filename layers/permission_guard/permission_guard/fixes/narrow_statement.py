@@ -48,16 +48,16 @@ class NarrowStatement(PolicyChange):
 
     def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState, check: Check) -> Plan:
         """Return the plan; FixRefusedError with what a person has to decide if no source is proven."""
-        subject = subject_of(finding, snapshot, fix_state, check)
+        subject = subject_of(finding, snapshot, check)
         allowed, services = _allowed(subject), _services(subject)
         is_atomic = fix_state.replaces_policies()
         guard_removal(subject.statement, subject.policy.resource_arn, fix_state)
+        sources = proven_sources(snapshot, subject.policy, services)
         if not is_atomic and permission_of(subject.statement, subject.policy.resource_arn) is None:
             raise FixRefusedError(
                 f"AddPermission cannot write the statement {allowed.name} again, so nothing could undo its removal: "
                 "set AtomicNarrowing, or apply the remedy."
             )
-        sources = proven_sources(snapshot, subject.policy, services)
         kept = document_of(subject.policy, [one for one in subject.current.statements if one is not subject.statement])
         added = tuple(_narrowed(allowed, services, sources, kept))
         external = "" if fix_state.sees_every_source(snapshot.target) else _external(allowed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.errors import FixRefusedError, RetryableError
+from permission_guard.errors import FixRefusedError
 from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.certify import Kind, certify
@@ -12,12 +12,9 @@ from permission_guard.fixes.guards import guard_function, guard_statement
 from permission_guard.fixes.invoke_policies import (
     InvokePolicy,
     digest_of,
-    digest_of_all,
     is_own,
     permission_of,
-    read_policy,
     size_of,
-    statements_in,
 )
 from permission_guard.fixes.policy_change import PolicyEdit, complete_state_of, state_of
 from permission_guard.fixes.policy_snapshots import document_of, policy_in, with_statements
@@ -45,7 +42,7 @@ LATER: Final = "A source that is configured after the plan was made is not in it
 
 @record
 class Subject:
-    """What a plan is about: the problem, the policy in the snapshot, and the same policy with its revision."""
+    """What a plan is about: the problem, and the policy in the snapshot, also in the form that calls change."""
 
     finding: Finding
     snapshot: Snapshot
@@ -63,20 +60,16 @@ class Subject:
         return found[0]
 
 
-def subject_of(finding: Finding, snapshot: Snapshot, fix_state: FixState, check: Check) -> Subject:
-    """Return what a finding is about. FixRefusedError if the function must not be changed.
-
-    RetryableError if the policy was changed between the two reads.
-    """
+def subject_of(finding: Finding, snapshot: Snapshot, check: Check) -> Subject:
+    """Return what a finding is about. FixRefusedError if the function must not be changed."""
     problem = next((one for one in check(snapshot) if is_about(one, finding)), None)
     if problem is None or problem.outcome is not Outcome.VIOLATION:
         raise FixRefusedError("The problem no longer exists.")
     guard_function(snapshot)
     policy = policy_in(snapshot, problem.function_arn)
     policy = policy or ResourcePolicy(problem.function_arn, None, document_of(None, ()))
-    current = read_policy(policy.resource_arn, fix_state)
-    if digest_of_all(current.statements) != digest_of_all(statements_in(policy.document.document)):
-        raise RetryableError(f"The policy of {policy.resource_arn} was changed while it was read")
+    document = policy.document.document
+    current = InvokePolicy.of(policy.resource_arn, document if isinstance(document, dict) else {}, "")
     return Subject(finding, snapshot, problem, policy, current)
 
 

@@ -26,10 +26,14 @@ _MOST_OF_ONE_API: Final = 10
 
 @record
 class ProvenSource:
-    """A trigger that is configured to invoke a function, and the requests that a policy allows it."""
+    """A trigger that is configured to invoke a function, and the requests that a policy allows it.
+
+    `is_complete` is whether these are all requests that it may make.
+    """
 
     trigger: Trigger
     requests: tuple[Request, ...]
+    is_complete: bool
 
     @property
     def invoker(self) -> Invoker:
@@ -50,9 +54,14 @@ def proven_sources(
     for trigger in (trigger for inventory in inventories for trigger in inventory.triggers):
         if trigger.function_arn.removesuffix(":$LATEST") != policy.resource_arn:
             continue
-        requests = tuple(_allowed(trigger, policy, snapshot))
-        if requests:
-            found.append(ProvenSource(trigger, requests))
+        every = [
+            request
+            for action in invoker_of(trigger.principal).actions
+            for request in requests_of(trigger, action, policy, snapshot.own_organization)
+        ]
+        allowed = tuple(request for request in every if _is_allowed_now(request, trigger, policy))
+        if allowed:
+            found.append(ProvenSource(trigger, allowed, is_complete=len(allowed) == len(every)))
     return tuple(found)
 
 
@@ -98,11 +107,9 @@ def _inventories(snapshot: Snapshot, principals: Collection[str] | None) -> Iter
             yield inventory
 
 
-def _allowed(trigger: Trigger, policy: ResourcePolicy, snapshot: Snapshot) -> Iterator[Request]:
-    for action in invoker_of(trigger.principal).actions:
-        for request in requests_of(trigger, action, policy, snapshot.own_organization):
-            decision = evaluate(request, PolicySet(resource=policy.document))
-            if decision.allowed:
-                yield request
-            elif not decision.denied:
-                raise FixRefusedError(f"Unknown whether {trigger.description} may invoke: {decision.explain()}")
+def _is_allowed_now(request: Request, trigger: Trigger, policy: ResourcePolicy) -> bool:
+    """Return whether a policy allows a request. FixRefusedError if that is unknown."""
+    decision = evaluate(request, PolicySet(resource=policy.document))
+    if not decision.allowed and not decision.denied:
+        raise FixRefusedError(f"Unknown whether {trigger.description} may invoke: {decision.explain()}")
+    return decision.allowed

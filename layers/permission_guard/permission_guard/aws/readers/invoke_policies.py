@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.calls import read
 from permission_guard.fixes.invoke_policies import InvokePolicy
+from permission_guard.iam import parse_policy
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Unread
 
@@ -40,7 +40,7 @@ class InvokePolicyReader:
             return reply
         if reply is None:
             return InvokePolicy(resource_arn, "", (), {})
-        document = json.loads(reply["Policy"])
+        document = parse_policy(reply["Policy"], name="resource-based policy").document
         if not isinstance(document, dict):
             return Unread(_ACTION, "Malformed", "the policy is not a JSON object", denied=True)
         return InvokePolicy.of(resource_arn, document, reply["RevisionId"])

@@ -30,6 +30,11 @@ class InvokePolicyWriter(WriterForFinding):
         super().__init__(client, finding_id)
         self._lambda = client
 
+    @property
+    def can_replace(self) -> bool:
+        """Whether the SDK has PutResourcePolicy: the runtime's can be older than the API."""
+        return hasattr(self._lambda, "put_resource_policy")
+
     def for_finding(self, finding_id: str) -> InvokePolicyWriter:
         """Return a writer whose calls name a finding. It uses the same client, since creating one takes long."""
         return InvokePolicyWriter(self._lambda, finding_id)
