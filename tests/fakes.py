@@ -416,6 +416,9 @@ class InMemoryState(InMemoryPolicies):
     def stack_of(self, physical_id: str) -> str | Unread | None:
         return self.stack
 
+    def stack_in_region(self, physical_id: str) -> str | Unread | None:
+        return self.stack
+
     def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
         return self.role_users
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from permission_guard.model.verdicts import Verdict
 
 BUCKET = "arn:aws:s3:::uploads"
+DELETED_BUCKET = "arn:aws:s3:::deleted"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:orders"
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/nightly"
 BUS_RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/shop/placed"
@@ -37,7 +38,7 @@ def a_statement(sid: str, service: Any, arn: str = FUNCTION_ARN, **condition: An
     return {
         "Sid": sid,
         "Effect": "Allow",
-        "Principal": {"Service": service} if isinstance(service, (str, list)) else service,
+        "Principal": {"Service": service} if isinstance(service, (str, list)) and service != "*" else service,
         "Action": "lambda:InvokeFunction",
         "Resource": arn,
         **({"Condition": condition} if condition else {}),
@@ -74,7 +75,12 @@ def a_state(
     given = {inventory.name for inventory in inventories}
     empty = (an_inventory(name) for name in PRINCIPALS if name not in given)
     snapshot = Snapshot(
-        TARGET, a_function(), inventories=(*inventories, *empty), tags={} if tags is None else tags, function_urls=()
+        TARGET,
+        a_function(),
+        inventories=(*inventories, *empty),
+        tags={} if tags is None else tags,
+        function_urls=(),
+        foreign_buckets={DELETED_BUCKET: False},
     )
     state = InMemoryState(snapshot, **more)
     state.set_statements(arn, list(statements))

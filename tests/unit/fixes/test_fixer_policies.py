@@ -170,7 +170,7 @@ def _crash(state: InMemoryState, number: int, *, after: bool) -> None:
             raise _Crashed
 
     if after:
-        state._write = crash_after  # type: ignore[method-assign]
+        state._write = crash_after  # type: ignore[method-assign, assignment]
     else:
         state.before_call = crash_before
 

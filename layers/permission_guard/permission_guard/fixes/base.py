@@ -95,6 +95,9 @@ class FixState(Protocol):
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
 
+    def stack_in_region(self, physical_id: str) -> str | Unread | None:
+        """Return the CloudFormation stack of the function's own region that owns a resource, None if none does."""
+
     def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
         """Return the ARNs of all functions that run with a role, in every enabled region."""
 

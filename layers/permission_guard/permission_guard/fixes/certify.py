@@ -41,7 +41,7 @@ def certify(
     """
     *between, new = steps
     for source in proven:
-        if not all(is_allowed(request, new) for request in source.requests):
+        if not (_is_usable(source, new) if kind is Kind.REMOVE else _is_kept(source, new)):
             raise FixRefusedError(
                 f"The change would deny {source.trigger.description} a call that the policy allows now. A person has "
                 "to decide."
@@ -52,6 +52,23 @@ def certify(
     if kind is Kind.COMPACT:
         return compact(old, between, new, calls)
     return remove(old, between, new) if kind is Kind.REMOVE else add(old, new, added)
+
+
+def _is_kept(source: ProvenSource, new: Policy) -> bool:
+    """Return whether a policy allows a source each request that it was allowed."""
+    return all(is_allowed(request, new) for request in source.requests)
+
+
+def _is_usable(source: ProvenSource, new: Policy) -> bool:
+    """Return whether a policy allows a source one of the forms of its request, for each ARN that it sends.
+
+    A statement for everyone also allows the forms that the service does not use: another principal, other keys.
+    """
+    by_arn: dict[str, list[Request]] = {}
+    for request in source.requests:
+        by_arn.setdefault(_text(request, "aws:sourcearn"), []).append(request)
+    sent = [forms for arn, forms in by_arn.items() if arn not in source.trigger.disputed_source_arns]
+    return all(any(is_allowed(request, new) for request in forms) for forms in sent)
 
 
 def _calls(source: ProvenSource) -> Iterator[Call]:

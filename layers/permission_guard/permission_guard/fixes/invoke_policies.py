@@ -6,19 +6,16 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.errors import RetryableError
 from permission_guard.invokers import invoker_of
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import PlannedCall
 from permission_guard.model.names import STATEMENT_ID
-from permission_guard.model.state import Unread
 from permission_guard.records import record
 from permission_guard.remedies.permission import Permission, permissions_of, sid, statement_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from permission_guard.fixes.base import FixState
     from permission_guard.model.targets import JSON
 
     Statement = Mapping[str, JSON]
@@ -113,7 +110,7 @@ def named(statement: Statement) -> dict[str, JSON]:
 
 def is_own(statement: Statement) -> bool:
     """Return whether a fix wrote a statement, and nobody changed it since: its Sid names its content."""
-    return statement.get("Sid") == named(statement)["Sid"]
+    return bool(statement.get("Sid") == named(statement)["Sid"])
 
 
 def permission_of(statement: Statement, resource_arn: str) -> Permission | None:
@@ -153,14 +150,6 @@ def call_to_remove(name: str, resource_arn: str) -> PlannedCall:
 def call_to_put(document: Mapping[str, JSON], resource_arn: str) -> PlannedCall:
     """Return the call that replaces a whole policy."""
     return PlannedCall(operation=PUT, parameters={"ResourceArn": resource_arn, "Policy": text_of(document)})
-
-
-def read_policy(resource_arn: str, fix_state: FixState) -> InvokePolicy:
-    """Read a policy as it is now. RetryableError when it cannot be read."""
-    policy = fix_state.invoke_policy(resource_arn)
-    if isinstance(policy, Unread):
-        raise RetryableError(f"The policy of {resource_arn} could not be read: {policy}")
-    return policy
 
 
 def _function(resource_arn: str) -> dict[str, JSON]:

@@ -5,6 +5,7 @@ Each call names the revision of the policy that was read, so that AWS rejects it
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from permission_guard.errors import FixNotVisibleError, FixRefusedError, RetryableError
@@ -20,10 +21,10 @@ from permission_guard.fixes.invoke_policies import (
     digest_of,
     digest_of_all,
     permission_of,
-    read_policy,
     size_of,
 )
 from permission_guard.fixes.policy_snapshots import with_statements
+from permission_guard.model.state import Unread
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -143,15 +144,15 @@ class PolicyChange:
     def apply(self, change: Mapping[str, JSON], writer: Writer, fix_state: FixState, shows: Shows) -> None:
         """Make each call of the revision that was read, when AWS shows the ones before it."""
         edit = PolicyEdit.recorded(change)
-        for call in edit.calls(read_policy(edit.resource_arn, fix_state)):
-            policy = read_policy(edit.resource_arn, fix_state)
+        for call in edit.calls(_read(edit.resource_arn, fix_state)):
+            policy = _read(edit.resource_arn, fix_state)
             edit.require_others(policy)
             if _is_in_effect(call, edit, policy):
                 continue
             if call.operation == REMOVE and not edit.added_digests <= _digests(policy):
                 raise RetryableError(f"The policy of {edit.resource_arn} does not have the new statements any more")
             _make(call, writer, policy.revision)
-            if not shows(lambda made=call: _is_in_effect(made, edit, read_policy(edit.resource_arn, fix_state))):
+            if not shows(partial(_shows, call, edit, fix_state)):
                 raise FixNotVisibleError(f"AWS does not show the effect of {call.operation} on {edit.resource_arn} yet")
 
     def rest(
@@ -159,7 +160,7 @@ class PolicyChange:
     ) -> Rest | None:
         """Return the change with the snapshot as it would be without it, None if nothing of it is in effect."""
         edit = PolicyEdit.recorded(change)
-        policy = read_policy(edit.resource_arn, fix_state)
+        policy = _read(edit.resource_arn, fix_state)
         done = tuple(call for call in edit.calls(policy) if _is_in_effect(call, edit, policy))
         if not done:
             return None
@@ -170,13 +171,13 @@ class PolicyChange:
 
     def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
         """Return the size of the policy and a digest of its statements."""
-        policy = read_policy(change["resource_arn"], fix_state)
+        policy = _read(change["resource_arn"], fix_state)
         return state_of(policy, policy.statements)
 
     def is_applied(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
         """Return whether the policy has the new statements and none of the old ones."""
         edit = PolicyEdit.recorded(change)
-        held = _digests(read_policy(edit.resource_arn, fix_state))
+        held = _digests(_read(edit.resource_arn, fix_state))
         return edit.added_digests <= held and not edit.removed_digests & held
 
     def guard_undo(self, change: Mapping[str, JSON], account: str, fix_state: FixState) -> None:
@@ -190,7 +191,7 @@ class PolicyChange:
         FixRefusedError if AddPermission cannot write a removed statement, or somebody else has used its Sid.
         """
         edit = PolicyEdit.recorded(change)
-        policy = read_policy(edit.resource_arn, fix_state)
+        policy = _read(edit.resource_arn, fix_state)
         held, sids = _digests(policy), {one.get("Sid") for one in policy.statements}
         back = [one for one in _recorded(before) if digest_of(one) in edit.removed_digests - held]
         if len(edit.removed_digests - held) != len(set(map(digest_of, back))):
@@ -227,7 +228,7 @@ class PolicyChange:
     def undo(self, call: PlannedCall, change: Mapping[str, JSON], writer: Writer, fix_state: FixState) -> None:
         """Add or remove one statement, or write the policy as it was."""
         edit = PolicyEdit.recorded(change)
-        policy = read_policy(edit.resource_arn, fix_state)
+        policy = _read(edit.resource_arn, fix_state)
         if call.operation == PUT:
             edit.require_others(policy)
         if call.operation == REMOVE:
@@ -236,6 +237,14 @@ class PolicyChange:
             if not found or digest_of(found[0]) not in edit.added_digests:
                 raise RetryableError(f"The statement {name} of {edit.resource_arn} is not the one that the fix added")
         _make(call, writer, policy.revision)
+
+
+def _read(resource_arn: str, fix_state: FixState) -> InvokePolicy:
+    """Read a policy as it is now. RetryableError when it cannot be read."""
+    policy = fix_state.invoke_policy(resource_arn)
+    if isinstance(policy, Unread):
+        raise RetryableError(f"The policy of {resource_arn} could not be read: {policy}")
+    return policy
 
 
 def state_of(policy: InvokePolicy, statements: Sequence[Statement]) -> dict[str, JSON]:
@@ -270,6 +279,10 @@ def _is_in_effect(call: PlannedCall, edit: PolicyEdit, policy: InvokePolicy) -> 
     if call.operation == REMOVE:
         return not any(one["sid"] == name and one["digest"] in held for one in edit.removed)
     return edit.added_digests <= held and not edit.removed_digests & held
+
+
+def _shows(call: PlannedCall, edit: PolicyEdit, fix_state: FixState) -> bool:
+    return _is_in_effect(call, edit, _read(edit.resource_arn, fix_state))
 
 
 def _make(call: PlannedCall, writer: Writer, revision: str) -> None:

@@ -18,6 +18,7 @@ from permission_guard.fixes.invoke_policies import (
 )
 from permission_guard.fixes.policy_change import PolicyEdit, complete_state_of, state_of
 from permission_guard.fixes.policy_snapshots import document_of, policy_in, with_statements
+from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.names import STATEMENT_ID
 from permission_guard.model.state import ResourcePolicy
 from permission_guard.model.verdicts import Outcome
@@ -66,8 +67,11 @@ def subject_of(finding: Finding, snapshot: Snapshot, check: Check) -> Subject:
     if problem is None or problem.outcome is not Outcome.VIOLATION:
         raise FixRefusedError("The problem no longer exists.")
     guard_function(snapshot)
-    policy = policy_in(snapshot, problem.function_arn)
-    policy = policy or ResourcePolicy(problem.function_arn, None, document_of(None, ()))
+    arn = problem.function_arn.removesuffix(":$LATEST")
+    policy = policy_in(snapshot, arn)
+    if policy is None:
+        _, qualifier = parse_function_arn(arn)
+        policy = ResourcePolicy(arn, qualifier, document_of(None, ()))
     document = policy.document.document
     current = InvokePolicy.of(policy.resource_arn, document if isinstance(document, dict) else {}, "")
     return Subject(finding, snapshot, problem, policy, current)
@@ -85,7 +89,7 @@ def guard_removal(statement: Statement, resource_arn: str, fix_state: FixState) 
     if not STATEMENT_ID.match(name) and not fix_state.replaces_policies():
         raise FixRefusedError(f"RemovePermission does not accept the Sid {name!r} in the policy of {resource_arn}.")
     if not is_own(statement):  # what a fix wrote, no stack owns
-        guard_statement(name, fix_state.stack_of(name))
+        guard_statement(name, fix_state.stack_in_region(name))
 
 
 @record(kw_only=True)
@@ -137,7 +141,7 @@ def planned(subject: Subject, draft: Draft, check: Check) -> Plan:
         unknowns=draft.unknowns,
         undo=replace_statements(arn, [dict(one) for one in draft.added], [dict(one) for one in draft.removed]),
         missing=(),
-        grants=() if draft.narrows else None,
+        grants=(),
         leads_to=after,
         narrows=draft.narrows,
         approval=draft.approval,

@@ -85,6 +85,10 @@ class LiveFixState:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
         return self._stacks.stack_of(physical_id)
 
+    def stack_in_region(self, physical_id: str) -> str | Unread | None:
+        """Return the stack of the own region that owns a resource: a permission is in the region of its function."""
+        return self._stacks.stack_in_own_region(physical_id)
+
     def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
         """Return the ARNs of the functions that run with a role, in all enabled regions."""
         return self._users.functions_of(role_arn)
