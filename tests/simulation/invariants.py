@@ -13,7 +13,7 @@ from permission_guard.model.findings import FixResult, Status, Transition
 from permission_guard.model.suppressions import SuppressedBy
 from tests.simulation.decisions import findings_in
 from tests.simulation.evaluation import clean_evaluation, config_of
-from tests.simulation.observations import DETACH
+from tests.simulation.observations import ATTACH, DETACH, ENABLE
 from tests.simulation.problems import EXECUTION_POLICIES
 
 if TYPE_CHECKING:
@@ -128,13 +128,13 @@ def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[s
     if len(world.account.written_by_us) != len(world.seen.writes):
         yield f"{len(world.account.written_by_us)} changes were made, {len(world.seen.writes)} by fixes"
     for one in world.seen.writes:
-        is_undo = one.operation == DETACH
+        is_undo = one.is_undo
         mode = ceiling if is_undo else min(ceiling, _mode_set(one.document, one.rule_id), key=_MODES.index)
         if mode not in ("approve", "auto"):
             yield f"the mode of {one.rule_id} is {mode}, and {one}"
-        if one.policy and one.policy not in EXECUTION_POLICIES:
+        if one.operation in (ATTACH, DETACH) and one.policy not in EXECUTION_POLICIES:
             yield f"{one}"
-        if not one.policy and not _fixes_set(one.document).get("enable_mappings"):
+        if one.operation == ENABLE and not _fixes_set(one.document).get("enable_mappings"):
             yield f"{one}, and the configuration does not allow that"
         if one.plan is None:
             yield f"{one} without a recorded plan"

@@ -15,21 +15,24 @@ if TYPE_CHECKING:
     from tests.simulation.calls import Call
     from tests.simulation.environments import Invocation
 
+_CHANGED: Final = ("RoleName", "UUID", "FunctionName", "ResourceArn")
 FINDING_PREFIX: Final = "FINDING#"
 ATTACH: Final = "AttachRolePolicy"
 DETACH: Final = "DetachRolePolicy"
+ENABLE: Final = "UpdateEventSourceMapping"
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
     """A change that the stack made at a time, in seconds since 1970.
 
-    That is a policy that it attached to a role or detached, or a mapping that it enabled, by its UUID: `changed` names
-    the role or the mapping. `attempt` is the attempt of a fix that the invocation applied (`<finding>#<number>`) or the
-    request for which it undid one (`<finding>#undo#<revision>`), empty for none. `plan` is the fix as it was recorded
-    then, None if the record did not have this change, and `rule_id` the rule of its finding. `others` are invocations
-    that made the same one. `document` is the configuration with which the invocation works. `may_fix` is whether it has
-    read, immediately before, that fixing is not stopped, and `is_requested` whether a person had requested an undo.
+    That is a policy that it attached to a role or detached, a mapping that it enabled, by its UUID, or a statement that
+    it added to a function's policy or removed, by its Sid: `changed` names what was changed. `attempt` is the attempt
+    of a fix that the invocation applied (`<finding>#<number>`) or the request for which it undid one
+    (`<finding>#undo#<revision>`), empty for none. `plan` is the fix as it was recorded then, None if the record did not
+    have this change, and `rule_id` the rule of its finding. `others` are invocations that made the same one. `document`
+    is the configuration with which the invocation works. `may_fix` is whether it has read, immediately before, that
+    fixing is not stopped, and `is_requested` whether a person had requested an undo.
     """
 
     operation: str
@@ -45,8 +48,13 @@ class Write:
     is_requested: bool
 
     def __str__(self) -> str:
-        words = {ATTACH: "attached to", DETACH: "detached from"}.get(self.operation, "enabled:")
-        return f"{self.policy or 'a mapping'} was {words} {self.changed}"
+        words = {ATTACH: "attached to", DETACH: "detached from", ENABLE: "enabled:"}.get(self.operation, self.operation)
+        return f"{self.policy or 'a mapping'} was {words} {self.changed}{' by an undo' if self.is_undo else ''}"
+
+    @property
+    def is_undo(self) -> bool:
+        """Whether the invocation undid a fix."""
+        return self.operation == DETACH or "#undo#" in self.attempt
 
 
 @dataclass(slots=True)
@@ -98,7 +106,8 @@ class Observations:
             for one in running
             if one is not by and identifier and one.attempt.partition("#")[0] == identifier and one.deadline >= at
         ]
-        changed, policy = call.params.get("RoleName") or call.params["UUID"], call.params.get("PolicyArn", "")
+        changed = next(call.params[name] for name in _CHANGED if name in call.params)
+        policy = call.params.get("PolicyArn") or call.params.get("StatementId") or ""
         first = self._appliers.setdefault(f"{by.attempt} {call.operation} {policy}", by)
         others += [first] if first is not by and first not in others else []
         self.writes.append(
@@ -155,7 +164,8 @@ def _has(fix: FixRecord | None, call: Call) -> bool:
     """Return whether the record of a fix that is applied or undone has a call."""
     recorded = None if fix is None else fix.calls if fix.result is FixResult.APPLYING else _undo_calls(fix)
     return any(
-        one.operation.partition(":")[2] == call.operation and dict(one.parameters) == call.params
+        one.operation.partition(":")[2] == call.operation
+        and dict(one.parameters) == {name: value for name, value in call.params.items() if name != "RevisionId"}
         for one in recorded or ()
     )
 

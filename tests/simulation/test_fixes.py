@@ -11,6 +11,8 @@ from typing import Final
 import pytest
 
 from permission_guard.fixes import FIXES
+from permission_guard.fixes.policy_change import PolicyChange
+from tests.simulation.policy_problems import POLICY_PROBLEMS
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.test_seeds import COMMAND, Done, python
 
@@ -19,12 +21,15 @@ from dataclasses import replace
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.findings.lifecycle import Change
+from permission_guard.fixes import policy_change
 from permission_guard.fixes.fixer import Fixer
 from permission_guard.fixes.recorder import FixRecorder
 from permission_guard.fixes.undo import Undoer
 from permission_guard.model.findings import FixResult
 from tests.simulation.fix_stories import crash_at_every_call
 from tests.simulation.mutations import _granted, _unowned, _unrecorded
+from tests.simulation.policy_problems import POLICY_PROBLEMS
+from tests.simulation.policy_stories import PolicyStory
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.undo_stories import UndoStory
 from tests.simulation.workers import interleave, replay_every_event
@@ -87,6 +92,18 @@ endings = interleave(queue, "auto", UndoStory, both=False)
 """,
         "every_write_was_planned",
     ),
+    "the old statement is removed first": (
+        """
+def apply(self, change, writer, fix_state, shows):
+    edit = policy_change.PolicyEdit.recorded(change)
+    for call in reversed(edit.calls(policy_change._read(edit.resource_arn, fix_state))):
+        policy_change._make(call, writer, policy_change._read(edit.resource_arn, fix_state).revision)
+
+policy_change.PolicyChange.apply = apply
+endings = crash_at_every_call(POLICY_PROBLEMS[0], "approve", PolicyStory).endings
+""",
+        "after change 1 of the policy, the bucket is denied",
+    ),
     "each delivery is granted": (
         """
 DeliveryTable.claim, DeliveryTable.complete = _granted(None), _unrecorded(None)
@@ -110,9 +127,12 @@ def test_an_interrupted_fix_is_applied_whole_and_once(fixes: Done) -> None:
 
 
 def test_each_rule_with_a_fix_is_interrupted_in_both_modes(fixes: Done) -> None:
-    """At dozens of calls each. A new fix, or a new rule of one, needs a problem."""
+    """At dozens of calls each. A new fix needs a problem, and a new rule of one that changes roles."""
     lines = fixes.output.splitlines()
-    for rule_id in sorted({rule_id for fix in FIXES for rule_id in fix.rule_ids}):
+    of_policies = {problem.rule_id for problem in POLICY_PROBLEMS}
+    of_roles = [fix for fix in FIXES if not isinstance(fix, PolicyChange)]
+    assert all(fix in of_roles or fix.rule_ids & of_policies for fix in FIXES)
+    for rule_id in sorted({*of_policies, *(rule_id for fix in of_roles for rule_id in fix.rule_ids)}):
         for mode in ("auto", "approve"):
             calls = [re.search(rf"^{rule_id}, .*, {mode}: (\d+) calls, .* (\d+) endings$", line) for line in lines]
             found = [(int(one[1]), int(one[2])) for one in calls if one]
@@ -125,6 +145,10 @@ def test_each_rule_with_a_fix_is_interrupted_in_both_modes(fixes: Done) -> None:
 
 def test_each_fix_is_undone_and_interrupted(fixes: Done) -> None:
     """For each problem. One whose fix also enables a mapping is left out."""
+    for one in POLICY_PROBLEMS:
+        start = re.escape(f"{one.rule_id}, {one.words}, approve, undone: ")
+        found = re.findall(rf"^{start}(\d+) calls, .* (\d+) endings$", fixes.output, re.MULTILINE)
+        assert [int(calls) > 40 and int(endings) > 5 for calls, endings in found] == [True]
     for problem in PROBLEMS:
         start = re.escape(f"{problem.rule_id}, {problem.words}, auto, undone: ")
         found = re.findall(rf"^{start}(\d+) calls, .* (\d+) endings$", fixes.output, re.MULTILINE)
