@@ -62,7 +62,7 @@ def _enlarged(policy: ResourcePolicy, snapshot: Snapshot, chance: random.Random)
                     "Resource": policy.resource_arn,
                 }
             )
-    for number in range(chance.randrange(_MOST_MORE)):
+    for number in range(chance.randrange(_MOST_MORE) if statements else 0):
         statements.append({**_variant(chance.choice(statements), chance), "Sid": f"variant-{number}"})
     chance.shuffle(statements)
     return replace(policy, document=parse_policy(json.dumps({**document, "Statement": statements})))
