@@ -54,6 +54,7 @@ A, B = {"StringEquals": {"aws:SourceAccount": "1"}}, {"StringEquals": {"aws:Sour
 BOTH = {"StringEquals": {"aws:SourceAccount": ["1", "2"]}}
 ROLE = "arn:aws:iam::111122223333:role/x"
 OWN_ROLE = "arn:aws:iam::123456789012:role/x"
+MANY = [str(number) for number in range(18)]
 OPEN = {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
 
 EXAMPLES: dict[str, tuple[Answer, JSON, list[JSON]]] = {
@@ -219,6 +220,40 @@ EXAMPLES: dict[str, tuple[Answer, JSON, list[JSON]]] = {
         statement({"StringEquals": {"aws:SourceAccount": ["1", "2"], "k": ["1", "2"]}}),
         [statement({"StringEquals": {"aws:SourceAccount": a, "k": b}}) for a, b in ("11", "12", "21")],
     ),
+    "three parts of two keys": (
+        YES,
+        statement(),
+        [
+            statement({"Null": {"k": "true"}}),
+            statement({"Null": {"k": "false", "l": "true"}}),
+            statement({"Null": {"k": "false", "l": "false"}}),
+        ],
+    ),
+    "two parts of two keys": (
+        NO,
+        statement(),
+        [statement({"Null": {"k": "true", "l": "true"}}), statement({"Null": {"k": "false", "l": "false"}})],
+    ),
+    "too many values to be split": (
+        YES,
+        statement({"StringEquals": dict.fromkeys("klm", MANY[1:])}),
+        [statement({"StringEquals": dict.fromkeys("klm", MANY)})],
+    ),
+    "an invalid action": (YES, statement(Action=["lambda:InvokeFunction", "l*:x", "lambda: *"]), [statement()]),
+    "a short resource": (UNDECIDED, statement(Resource="arn:aws:lambda"), [statement()]),
+    "a variable in the resource": (UNDECIDED, statement(Resource=f"{FUNCTION}:${{aws:x}}"), [statement(Resource="x")]),
+    "any service": (UNDECIDED, statement(Principal={"Service": "*"}), [statement()]),
+    "a service and a role": (
+        NO,
+        statement(Principal={"AWS": ROLE}),
+        [statement(), statement(Principal={"Service": "*"})],
+    ),
+    "a session of a role": (
+        UNDECIDED,
+        statement(Principal={"AWS": "arn:aws:sts::111122223333:assumed-role/x/s"}),
+        [statement(Principal={"AWS": ROLE})],
+    ),
+    "no principal": (NO, statement(Principal=None), [statement()]),
     "malformed": (UNDECIDED, statement(Extra="x"), [statement()]),
     "no caller with NotPrincipal": (UNDECIDED, statement(NotPrincipal="*", Principal=None), [statement()]),
 }

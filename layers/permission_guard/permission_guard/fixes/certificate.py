@@ -197,6 +197,11 @@ def attach(before: Sequence[Policy], after: Sequence[Policy], added: Mapping[str
     )
 
 
+def is_allowed(call: Call, policy: Policy) -> bool:
+    """Return whether a policy certainly allows all calls of a source, unless a Deny limits them."""
+    return not list(_not_kept((policy,), [call], Workspace()))
+
+
 def _certificate(kind: str, against: Iterable[str], *grounds: str) -> Certificate:
     problems = tuple(dict.fromkeys(against))
     return Certificate(kind, holds=not problems, grounds=problems or grounds)
