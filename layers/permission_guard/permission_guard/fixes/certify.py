@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import FixRefusedError
-from permission_guard.fixes.certificate import Call, Certificate, add, compact, narrow, remove
+from permission_guard.fixes.certificate import add, compact, narrow, remove
+from permission_guard.fixes.proven import proven_calls
 from permission_guard.fixes.proven_sources import is_allowed
 from permission_guard.remedies.invoke_policy import source_arn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from permission_guard.fixes.certificate import Call, Certificate
     from permission_guard.fixes.proven_sources import ProvenSource
     from permission_guard.iam import Policy, Request
     from permission_guard.model.targets import JSON
@@ -46,7 +49,7 @@ def certify(
                 f"The change would deny {source.trigger.description} a call that the policy allows now. A person has "
                 "to decide."
             )
-    calls = tuple(dict.fromkeys(call for source in proven for call in _calls(source)))
+    calls = tuple(dict.fromkeys(call for source in proven for call in _calls(source, old)))
     if kind is Kind.NARROW:
         return narrow(old, between, new, calls)
     if kind is Kind.COMPACT:
@@ -71,18 +74,15 @@ def _is_usable(source: ProvenSource, new: Policy) -> bool:
     return all(any(is_allowed(request, new) for request in forms) for forms in sent)
 
 
-def _calls(source: ProvenSource) -> Iterator[Call]:
-    """Yield the calls of a source in the form of a certificate: one with a pattern for all stages of an API."""
-    pattern = source_arn(source.trigger) if source.is_complete and len(source.trigger.source_arns) > 1 else ""
-    for request in source.requests:
-        arn, account = (_text(request, f"aws:{name}") for name in ("sourcearn", "sourceaccount"))
-        yield Call(
-            principal=request.principal.arn,
-            function_arn=request.resource,
-            source_arn=(pattern or arn) if arn else "",
-            source_account=account,
-            action=request.action,
-        )
+def _calls(source: ProvenSource, old: Policy) -> Sequence[Call]:
+    """Return the calls of a source that are to be kept: for all stages of an API in one, if all of them are allowed."""
+    trigger = source.trigger
+    if source.is_complete and len(trigger.source_arns) > 1:
+        arns: tuple[str, ...] = (source_arn(trigger),)
+    else:
+        arns = (*trigger.source_arns, *trigger.disputed_source_arns)
+    function_arn = trigger.function_arn.removesuffix(":$LATEST")
+    return proven_calls([replace(trigger, source_arns=arns)], old, function_arn)
 
 
 def _text(request: Request, key: str) -> str:
