@@ -95,8 +95,10 @@ class PolicyStory(FixStory):
                 if not _allows_the_bucket(statements):
                     yield f"after change {number} of the policy, the bucket is denied"
         for one in self.world.seen.writes:
-            if one.plan is not None and {digest_of(each) for each in one.plan.before["statements"]} != self._was():
-                yield f"the recorded policy before the fix is {one.plan.before}"
+            before = one.plan.before if one.plan else {}
+            recorded = [each for name in ("statements", "other_statements") for each in before.get(name, ())]
+            if before and {digest_of(each) for each in recorded} != self._was():
+                yield f"the recorded policy before the fix is {before}"
 
     def _was(self) -> set[str]:
         return set(self._unfixed.others)

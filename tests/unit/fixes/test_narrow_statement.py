@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from permission_guard.delivery.plans import plan_parts, undo_preview
 from permission_guard.errors import FixRefusedError, RetryableError
 from permission_guard.fixes.invoke_policies import digest_of
 from permission_guard.fixes.narrow_statement import NarrowStatement
@@ -460,3 +462,26 @@ def test_a_statement_that_replaced_the_bots_own_is_not_removed() -> None:
     state.set_statements(FUNCTION_ARN, [by_source(sid, SNS, TOPIC)])
     with pytest.raises(RetryableError, match="is not the one that the fix added"):
         FIX.undo(calls[1], planned.change, state, state)
+
+
+# ── What people see ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_approves_it_sees_the_statements_before_and_after() -> None:
+    """In full, those that change; the others are counted in a digest."""
+    planned = plan(a_state([OTHER, BROAD], UPLOADS))
+    parts = dict(plan_parts(proposal(FIX, planned, at="", attempts=0)))
+    shown = parts["Before and after"]
+    assert f"  - {json.dumps(BROAD)}" in shown
+    assert f'"AWS:SourceArn": "{BUCKET}"' in shown
+    assert "0 unchanged" in shown
+    assert TOPIC not in shown
+    assert "Sources of other accounts cannot be seen" in parts["What is unknown"]
+
+
+def test_who_undoes_it_sees_what_is_restored() -> None:
+    """The old statement comes back, and the new one goes."""
+    planned = plan(a_state([OTHER, BROAD], UPLOADS))
+    preview = undo_preview(proposal(FIX, planned, at="", attempts=0))
+    assert f"  + {json.dumps(BROAD)}" in preview
+    assert TOPIC not in preview

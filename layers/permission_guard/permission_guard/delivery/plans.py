@@ -64,8 +64,9 @@ def undo_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
 def undo_preview(fix: FixRecord) -> str:
     """Return what the undo of an applied fix changes, as far as it still is as the fix left it."""
     kept = {"mapping_state_reason"} if fix.enabled_mapping else {"mapping_state_reason", "mapping_state"}
-    restored = {name: value for name, value in fix.before.items() if name not in kept}
-    return "\n".join(_changes(fix.after or fix.expected, restored)) or "Nothing changes."
+    left = fix.after or fix.expected
+    restored = {name: value for name, value in fix.before.items() if name in left and name not in kept}
+    return "\n".join(_changes(left, restored)) or "Nothing changes."
 
 
 def approved_until(fix: FixRecord) -> str:

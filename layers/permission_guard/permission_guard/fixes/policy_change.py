@@ -170,9 +170,10 @@ class PolicyChange:
         return Rest(change, with_statements(snapshot, edit.resource_arn, [*kept, *gone]), done)
 
     def state(self, change: Mapping[str, JSON], fix_state: FixState) -> Mapping[str, JSON]:
-        """Return the size of the policy and a digest of its statements."""
-        policy = _read(change["resource_arn"], fix_state)
-        return state_of(policy, policy.statements)
+        """Return those statements of the change that the policy has, its size, and a digest of all of them."""
+        edit = PolicyEdit.recorded(change)
+        policy = _read(edit.resource_arn, fix_state)
+        return state_of(policy, edit, policy.statements)
 
     def is_applied(self, change: Mapping[str, JSON], fix_state: FixState) -> bool:
         """Return whether the policy has the new statements and none of the old ones."""
@@ -247,24 +248,29 @@ def _read(resource_arn: str, fix_state: FixState) -> InvokePolicy:
     return policy
 
 
-def state_of(policy: InvokePolicy, statements: Sequence[Statement]) -> dict[str, JSON]:
-    """Return the state of a policy with some statements: short, as a policy can have 20,480 bytes."""
+def state_of(policy: InvokePolicy, edit: PolicyEdit, statements: Sequence[Statement]) -> dict[str, JSON]:
+    """Return the state of a policy with some statements: in full only those that the change is about."""
+    mine = edit.removed_digests | edit.added_digests
+    changed = sorted((one for one in statements if digest_of(one) in mine), key=digest_of)
     return {
         "resource_arn": policy.resource_arn,
+        "statements": [dict(one) for one in changed],
         "statements_digest": digest_of_all(statements),
         "bytes": size_of(policy.with_statements(statements)) if statements else 0,
     }
 
 
-def complete_state_of(policy: InvokePolicy) -> dict[str, JSON]:
+def complete_state_of(policy: InvokePolicy, edit: PolicyEdit) -> dict[str, JSON]:
     """Return the state of a policy with all of its statements, to restore them. Their order has no meaning."""
-    statements = sorted(policy.statements, key=digest_of)
-    return {**state_of(policy, policy.statements), "statements": [dict(one) for one in statements]}
+    state = state_of(policy, edit, policy.statements)
+    others = sorted((one for one in policy.statements if dict(one) not in state["statements"]), key=digest_of)
+    return {**state, "other_statements": [dict(one) for one in others]}
 
 
 def _recorded(before: Mapping[str, Any]) -> Sequence[Statement]:
-    found = before.get("statements")
-    return found if isinstance(found, list) else ()
+    """Return the statements of a recorded policy; none if the record does not have all of them."""
+    changed, others = before.get("statements"), before.get("other_statements")
+    return [*changed, *others] if isinstance(changed, list) and isinstance(others, list) else ()
 
 
 def _digests(policy: InvokePolicy) -> set[str]:

@@ -131,8 +131,8 @@ def planned(subject: Subject, draft: Draft, check: Check) -> Plan:
         summary=draft.words,
         change=edit.to_change(),
         calls=edit.calls(current),
-        before=complete_state_of(current),
-        expected=state_of(current, steps[-1]),
+        before=complete_state_of(current, edit),
+        expected=state_of(current, edit, steps[-1]),
         rests_on={
             "function_arn": subject.problem.function_arn,
             "subject": subject.problem.subject,
