@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from permission_guard.model.findings import Finding
+    from tests.simulation.policy_problems import PolicyProblem
     from tests.simulation.world import World
 
 
@@ -38,6 +39,7 @@ class PolicyStory(FixStory):
 
     def __init__(self, world: World, problem: Any) -> None:
         super().__init__(world, problem)
+        self.of_policy: PolicyProblem = problem
         self._unfixed: Any = None
         self._fixed: Any = None
 
@@ -60,16 +62,16 @@ class PolicyStory(FixStory):
     def begin(self) -> None:
         """Create a function whose policy has the problem."""
         world = self.world
-        if self.problem.replaces:
+        if self.of_policy.replaces:
             app("apply_fix").os.environ["ATOMIC_NARROWING"] = "true"
         sweep(world)
         world.run_until_quiet()
         maintain(world)
         world.run_until_quiet()
         self.create()
-        self.problem.need(world.account, FUNCTION)
+        self.of_policy.need(world.account, FUNCTION)
         self._unfixed = self.held
-        self._fixed = HeldPolicy(self.problem.kept(self.statements), self.problem.added)
+        self._fixed = HeldPolicy(self.of_policy.kept(self.statements), self.of_policy.added)
         world.count_anew()
 
     def _broken(self, finding: Finding) -> Iterator[str]:
@@ -90,7 +92,7 @@ class PolicyStory(FixStory):
         for words, times in Counter(map(str, self.world.seen.writes)).items():
             if times > 1:
                 yield f"{words} {times} times"
-        if self.problem.is_allowed:
+        if self.of_policy.is_allowed:
             for number, statements in enumerate(self.world.account.policies_written, start=1):
                 if not _allows_the_bucket(statements):
                     yield f"after change {number} of the policy, the bucket is denied"
@@ -120,7 +122,7 @@ class PolicyUndoStory(PolicyStory):
         """Let the fix be applied."""
         super().begin()
         super().go_on()
-        assert self.held == self._fixed, f"{self.problem.words}: the fix was not applied: {self.statements}"
+        assert self.held == self._fixed, f"{self.of_policy.words}: the fix was not applied: {self.statements}"
         self._writes_before = len(self.world.seen.writes)
         self.world.count_anew()
 
