@@ -57,6 +57,8 @@ class Encoding:
         self._kinds: dict[str, set[str]] = {}
         self._counts: dict[str, int] = {}
         self.unknowns: dict[str, Formula] = {}
+        self._accounts: dict[str, Formula] = {}
+        """For each role or user that a policy names: it belongs to the account in its ARN."""
         self._encoded_parts: dict[str, tuple[Formula, Formula, Formula]] = {}
         for document in documents:
             for statement in statements_of(document):
@@ -83,7 +85,7 @@ class Encoding:
     @property
     def possible(self) -> Formula:
         """What holds for every request."""
-        return z3.And(self.kind >= SERVICE, self.kind <= ANONYMOUS)
+        return z3.And(self.kind >= SERVICE, self.kind <= ANONYMOUS, *self._accounts.values())
 
     def unknown(self, text: str) -> Formula:
         """Return the unknown of an element that is not encoded."""
@@ -190,8 +192,9 @@ class Encoding:
                     has_account = z3.Or(self.kind == ROOT, self.kind == ROLE, self.kind == USER)
                     accounts.append(z3.And(has_account, self.caller_account == account))
                 elif len(parts) == 6 and parts[5].startswith(("role/", "user/")):
-                    kind_of = ROLE if parts[5].startswith("role/") else USER
-                    callers.append(z3.And(self.kind == kind_of, self.caller == value))
+                    sort = ROLE if parts[5].startswith("role/") else USER
+                    callers.append(z3.And(self.kind == sort, self.caller == value))
+                    self._accounts[value] = z3.Implies(self.caller == value, self.caller_account == parts[4])
                 else:
                     callers.append(self.unknown(f"principal {kind} {value}"))
         return any_of(callers), any_of(accounts)

@@ -37,7 +37,7 @@ class TextSolver:
 
     def solution(self, *formulas: Formula) -> Formula | None:
         """Return a solution of the formulas, None if there is none. TimeOutError if that is not decided in time."""
-        self._deadline = time.monotonic() + self._seconds
+        self._deadline = time.process_time() + self._seconds
         pairs: dict[int, tuple[Formula, Formula]] = {}
         for formula in formulas:
             pairs.update(self._conditions(formula))
@@ -49,8 +49,8 @@ class TextSolver:
             found = solver.check()
             if found == z3.unsat:
                 return None
-            if found == z3.unknown:
-                raise TimeOutError
+            if found == z3.unknown:  # Z3 counts the time of other processes, too
+                continue
             contradictions = self._contradictions(solver.model(), used)
             if not contradictions:
                 return solver.model()
@@ -79,16 +79,16 @@ class TextSolver:
             if not parts:
                 return True
             solver = z3.Solver()
-            solver.set("timeout", self._left())
             solver.add(z3.InRe(z3.String("text"), parts[0] if len(parts) == 1 else z3.Intersect(*parts)))
-            found = solver.check()
-            if found == z3.unknown:
-                raise TimeOutError
+            found = z3.unknown
+            while found == z3.unknown:
+                solver.set("timeout", self._left())
+                found = solver.check()
             self._known[key] = found == z3.sat
         return self._known[key]
 
     def _left(self) -> int:
-        left = int(1000 * (self._deadline - time.monotonic()))
+        left = int(1000 * (self._deadline - time.process_time()))
         if left <= 0:
             raise TimeOutError
         return left
