@@ -8,7 +8,7 @@ from permission_guard.config.document import Fixes, ManagedElsewhere, ManagingTo
 from permission_guard.config.forms import Choice, Flag, Key, ListOf, ObjectOf
 from permission_guard.config.narrowing import FUNCTIONS, FUNCTIONS_DESCRIPTION, MAX_ITEMS, TAGS, narrows
 from permission_guard.config.settings import FixMode
-from permission_guard.config.texts import CALLER, ROLE
+from permission_guard.config.texts import CALLER, FUNCTION, ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,13 @@ FIXES: Final = ObjectOf(
             form=Flag(),
             description="Whether a fix of PG201 also enables an event source mapping that AWS disabled because of the "
             "missing permission. A mapping that a person disabled stays disabled.",
+        ),
+        Key(
+            name="no_external_sources",
+            form=ListOf(FUNCTION, "functions", MAX_ITEMS),
+            description="Functions that no source of another account invokes: names, globs or full ARNs. The bot "
+            "cannot see such sources: for other functions, a fix that narrows a statement needs an approval in the "
+            "mode auto too.",
         ),
         Key(
             name="managed_elsewhere",

@@ -12,6 +12,7 @@ from permission_guard.fixes.restore import removals
 from permission_guard.fixes.reverted import reverted_fixes
 from permission_guard.model.findings import FixResult
 from permission_guard.model.state import Role
+from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Outcome
 from permission_guard.records import record
 
@@ -54,10 +55,13 @@ class Planner:
 
     def guard_managed(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> None:
         """Refuse what a tool outside CloudFormation manages. What else is wrong with the role, the fix says."""
+        direction = self.rules[finding.rule_id].direction
         role = snapshot.roles.get(verdict.evidence.get("role_arn", ""))
         if not isinstance(role, Role):
-            return
-        checkpoint = self.store.checkpoint(target, self.rules[finding.rule_id].direction)
+            if direction is Direction.EXECUTION_ROLE:
+                return
+            role = None
+        checkpoint = self.store.checkpoint(target, direction)
         callers = checkpoint.callers if checkpoint.is_complete else None
         guard_managed_elsewhere(Managers(self.config.fixes.managed_elsewhere, callers), finding, snapshot, role)
 

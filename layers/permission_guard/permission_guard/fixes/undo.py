@@ -147,17 +147,24 @@ class Undoer:
         """Make the recorded calls that are left, and verify; FixNotVisibleError when AWS does not show it in time."""
         try:
             self._make(self._left(owned, fix), owned, fix)
+            is_shown = self._is_shown(owned, fix)
         except FixRefusedError as error:
             return self._not_undone(target, owned, FixResult.REFUSED, str(error))
         except WriteFailedError as error:
             self._count(owned)
             outcome = self._not_undone(target, owned, FixResult.FAILED, str(error))
             return replace(outcome, stopped=why_stopped(self.stop))
+        if is_shown:
+            return self._undone(target, owned, fix)
+        raise FixNotVisibleError(f"AWS does not show yet that the fix is undone: {fix_of(owned).summary}")
+
+    def _is_shown(self, owned: Finding, fix: Fix) -> bool:
+        """Wait for AWS to show that nothing is left to undo; return whether it does in time."""
         for delay in self.verify_after:
             self.wait(delay)
             if not self._left(owned, fix):
-                return self._undone(target, owned, fix)
-        raise FixNotVisibleError(f"AWS does not show yet that the fix is undone: {fix_of(owned).summary}")
+                return True
+        return False
 
     def _make(self, calls: Sequence[PlannedCall], owned: Finding, fix: Fix) -> None:
         """Make calls one by one. FixRefusedError if fixing is stopped before one of them.
@@ -171,7 +178,7 @@ class Undoer:
                 if call.operation in AFTERWARDS:
                     self.afterwards.undo(call, owned.id)
                 else:
-                    fix.undo(call, writer)
+                    fix.undo(call, fix_of(owned).change, writer, self.fix_state)
                 made.append(call)
         except FixingStoppedError as error:
             done = f"Done: {in_words(made)}. " if made else ""

@@ -171,7 +171,7 @@ class FixRecord:
     `reverted` are the fixes of the finding that were taken back. `resolves` are the ids of other findings of the
     function that the plan resolves, too. `progress` says what was done and what was not, if fixing was stopped in
     between; empty otherwise. `enabled_mapping` is true if the fix itself enabled the event source mapping of its plan;
-    it is recorded before that call.
+    it is recorded before that call. `certificate` is part of the plan: its kind, whether it holds, and its grounds.
     """
 
     name: str
@@ -198,6 +198,7 @@ class FixRecord:
     resolves: tuple[str, ...] = ()
     progress: str = ""
     enabled_mapping: bool = False
+    certificate: Mapping[str, JSON] = field(default_factory=dict)
 
     @property
     def is_undo_requested(self) -> bool:
@@ -224,6 +225,7 @@ class FixRecord:
             "before": dict(self.before),
             "expected": dict(self.expected),
             "rests_on": dict(self.rests_on),
+            **({"certificate": dict(self.certificate)} if self.certificate else {}),
         }
 
     @property
