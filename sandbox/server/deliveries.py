@@ -35,16 +35,19 @@ def wrap_invoke_target(inner: Callable[..., None]) -> Callable[..., None]:
     """Send an event to the target's dead-letter queue if the target's policy does not allow the delivery."""
 
     def invoke_target(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
-        code = _failure(target, rule)
+        code, arn = _failure(target, rule), str(target.get("Arn", ""))
+        _count("Invocations", rule)
         if not code:
+            if arn.startswith(_FUNCTION):
+                invocations.count(arn)
             inner(target, event, rule, view)
             return
         _count("FailedInvocations", rule)
         if (target.get("DeadLetterConfig") or {}).get("Arn"):
             _dead_letter(target, _undelivered(target, event, rule, view), rule, code)
-        if str(target.get("Arn", "")).startswith(_FUNCTION):
+        if arn.startswith(_FUNCTION):
             service = _SCHEDULER if _is_schedule(rule) else _EVENTS
-            invocations.refuse(str(target["Arn"]), service, str(rule.get("Arn", "")))
+            invocations.refuse(arn, service, str(rule.get("Arn", "")))
 
     return invoke_target
 

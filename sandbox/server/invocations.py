@@ -47,6 +47,13 @@ def may_invoke(function_arn: str, service: str, source_arn: str, source_account:
         return found is not None and allows_service(found[0], service, INVOKE, arn, keys)
 
 
+def count(function_arn: str) -> None:
+    """Count an invocation in the function's metrics, where MiniStack counts only those by callers."""
+    _, _, _, region, account, resource = function_arn.split(":", 5)
+    with request_scope(account, region):
+        record_metric("AWS/Lambda", "Invocations", 1, "Count", {"FunctionName": resource.split(":")[1]})
+
+
 def refuse(function_arn: str, service: str, source_arn: str) -> None:
     """Log and store an invocation that did not happen."""
     _log.warning("Lambda: %s is not allowed to invoke %s for %s", service, function_arn, source_arn)
@@ -54,7 +61,7 @@ def refuse(function_arn: str, service: str, source_arn: str) -> None:
 
 
 def refused() -> list[dict[str, str]]:
-    """Return the last refused invocations, oldest first: `function`, `service`, `source`, all but one as ARNs."""
+    """Return the last refused invocations, oldest first. `function` and `source` are ARNs."""
     return list(_refused)
 
 
@@ -92,6 +99,7 @@ def wrap_deliver_from_bucket(inner: Callable[..., None]) -> Callable[..., None]:
     def deliver(arn: str, event_payload: Mapping[str, Any], bucket_region: str) -> None:
         bucket = str(event_payload["Records"][0]["s3"]["bucket"]["name"])
         if _bucket_may_invoke(arn, bucket):
+            count(arn)
             inner(arn, event_payload, bucket_region)
         else:
             refuse(arn, _S3, _bucket_arn(bucket))
@@ -109,17 +117,19 @@ def _bucket_arn(bucket: str) -> str:
 
 
 def wrap_deliver_from_topic(inner: Callable[..., None]) -> Callable[..., None]:
-    """Drop and count a message whose function the topic may not invoke. SNS does not try again.
+    """Drop a message whose function the topic may not invoke, and count both outcomes. SNS does not try again.
 
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
     """
 
     def deliver(endpoint: str, envelope: str, topic_arn: str, *rest: Any) -> None:
-        if may_invoke(endpoint, _SNS, topic_arn):
+        allowed = may_invoke(endpoint, _SNS, topic_arn)
+        metric = "NumberOfNotificationsDelivered" if allowed else "NumberOfNotificationsFailed"
+        record_metric("AWS/SNS", metric, 1, "Count", {"TopicName": topic_arn.rpartition(":")[2]})
+        if allowed:
+            count(endpoint)
             inner(endpoint, envelope, topic_arn, *rest)
-            return
-        name = topic_arn.rpartition(":")[2]
-        record_metric("AWS/SNS", "NumberOfNotificationsFailed", 1, "Count", {"TopicName": name})
-        refuse(endpoint, _SNS, topic_arn)
+        else:
+            refuse(endpoint, _SNS, topic_arn)
 
     return deliver

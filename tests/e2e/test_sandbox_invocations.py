@@ -37,11 +37,9 @@ def target(sandbox: Sandbox, function: str) -> Target:
 
 
 def connected(kind: type[Trigger], sandbox: Sandbox, name: str, target: Target) -> Trigger:
-    """Create a trigger of a function that nothing may invoke after that."""
+    """Create a trigger of a function that it may not invoke."""
     trigger = kind(sandbox, name)
-    target.permit("connect", {"Principal": trigger.service})
     trigger.connect(target.arn)
-    target.forbid("connect")
     return trigger
 
 
@@ -63,6 +61,7 @@ def test_a_source_invokes_only_while_a_statement_allows_it(
     assert not target.is_invoked_by(trigger)
     policy.permit("own", trigger.permission())
     assert target.is_invoked_by(trigger)
+    assert metric(sandbox, "AWS/Lambda", "Invocations", FunctionName=function) == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -153,19 +152,20 @@ def test_s3_rejects_a_notification_for_a_function_that_it_may_not_invoke(
     text = f"Unable to validate the following destination configurations: {target.arn}"
 
     def put() -> tuple[str, str, int]:
-        return rejection(bucket.connect, function_arn=target.arn)
+        return rejection(bucket.connect, function_arn=target.arn, validated=True)
 
     assert put() == (expected[0], text, expected[1])
     target.permit("other", {"Principal": "s3.amazonaws.com", "SourceArn": f"{bucket.arn}-other"})
     assert put() == (expected[0], text, expected[1])
     lost = f"{target.arn}-lost"
-    assert rejection(bucket.connect, function_arn=lost)[0] == expected[0]
+    assert rejection(bucket.connect, function_arn=lost, validated=True)[0] == expected[0]
     assert "LambdaFunctionConfigurations" not in s3.get_bucket_notification_configuration(Bucket=unique)
 
-    bucket.connect(target.arn, SkipDestinationValidation=True)
+    bucket.connect(target.arn, validated=False)
     assert not target.is_invoked_by(bucket)
     target.permit("own", bucket.permission())
     assert target.is_invoked_by(bucket)
+    bucket.connect(target.arn, validated=True)
 
 
 @pytest.mark.parametrize("permitted", [True, False])
@@ -203,16 +203,16 @@ def test_sns_counts_the_messages_that_a_function_did_not_allow(sandbox: Sandbox,
     """`NumberOfNotificationsFailed` of the topic rises with each, and only then."""
     topic, other = (connected(Topic, sandbox, f"{unique}-{name}", target) for name in ("one", "other"))
 
-    def failed() -> list[float]:
+    def counted(outcome: str) -> list[float]:
         names = (topic.name, other.name)
-        return [metric(sandbox, "AWS/SNS", "NumberOfNotificationsFailed", TopicName=name) for name in names]
+        return [metric(sandbox, "AWS/SNS", f"NumberOfNotifications{outcome}", TopicName=name) for name in names]
 
     target.permit("own", topic.permission())
     assert target.is_invoked_by(topic)
-    assert failed() == [0, 0]
+    assert [counted("Delivered"), counted("Failed")] == [[1, 0], [0, 0]]
     target.forbid("own")
     assert [target.is_invoked_by(topic), target.is_invoked_by(topic)] == [False, False]
-    assert failed() == [2, 0]
+    assert [counted("Delivered"), counted("Failed")] == [[1, 0], [2, 0]]
 
 
 def test_eventbridge_counts_the_failed_invocations_and_sends_them_to_the_dead_letter_queue(
@@ -234,6 +234,7 @@ def test_eventbridge_counts_the_failed_invocations_and_sends_them_to_the_dead_le
     assert target.is_invoked_by(rule)
     assert dead_letters.bodies() == []
     assert metric(sandbox, "AWS/Events", "FailedInvocations", RuleName=rule.name) == 1
+    assert metric(sandbox, "AWS/Events", "Invocations", RuleName=rule.name) == 2
 
     sandbox.client("lambda").delete_function(FunctionName=unique)
     assert not target.is_invoked_by(rule)
@@ -298,6 +299,9 @@ def test_a_schedule_invokes_as_its_role(
             return f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{self.name}"
 
         def connect(self, function_arn: str) -> None:
+            raise NotImplementedError
+
+        def disconnect(self) -> None:
             raise NotImplementedError
 
         def fire(self, mark: str) -> None:

@@ -44,6 +44,10 @@ class Trigger(ABC):
         """Let the resource invoke a function, a version or an alias."""
 
     @abstractmethod
+    def disconnect(self) -> None:
+        """Let the resource invoke nothing any more."""
+
+    @abstractmethod
     def fire(self, mark: str) -> None:
         """Make the resource invoke its function with an event that contains `mark`."""
 
@@ -53,7 +57,10 @@ class Trigger(ABC):
 
 
 class Bucket(Trigger):
-    """A bucket with a notification for each new object."""
+    """A bucket with a notification for each new object.
+
+    Connecting skips the validation, which would not let a test connect it before the permission or without one.
+    """
 
     service = "s3.amazonaws.com"
 
@@ -61,13 +68,18 @@ class Bucket(Trigger):
         self.sandbox.client("s3").create_bucket(Bucket=self.name)
         return f"arn:aws:s3:::{self.name}"
 
-    def connect(self, function_arn: str, **options: Any) -> None:
-        """Put the notification, which S3 rejects if the bucket may not invoke the function."""
+    def connect(self, function_arn: str, *, validated: bool = False) -> None:
+        """Put the notification."""
         new_objects = {"LambdaFunctionArn": function_arn, "Events": ["s3:ObjectCreated:*"]}
+        self._put({"LambdaFunctionConfigurations": [new_objects]}, SkipDestinationValidation=not validated)
+
+    def disconnect(self) -> None:
+        """Remove the notification."""
+        self._put({})
+
+    def _put(self, configuration: Mapping[str, Any], **options: Any) -> None:
         self.sandbox.client("s3").put_bucket_notification_configuration(
-            Bucket=self.name,
-            NotificationConfiguration={"LambdaFunctionConfigurations": [new_objects]},
-            **options,
+            Bucket=self.name, NotificationConfiguration=configuration, **options
         )
 
     def fire(self, mark: str) -> None:
@@ -91,6 +103,12 @@ class Topic(Trigger):
         """Subscribe the function."""
         self.sandbox.client("sns").subscribe(TopicArn=self.arn, Protocol="lambda", Endpoint=function_arn)
 
+    def disconnect(self) -> None:
+        """Unsubscribe the function."""
+        sns = self.sandbox.client("sns")
+        for one in sns.list_subscriptions_by_topic(TopicArn=self.arn)["Subscriptions"]:
+            sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
+
     def fire(self, mark: str) -> None:
         """Publish a message."""
         self.sandbox.client("sns").publish(TopicArn=self.arn, Message=mark)
@@ -110,6 +128,10 @@ class Rule(Trigger):
         target = {"Id": "function", "Arn": function_arn, **options}
         reply = self.sandbox.client("events").put_targets(Rule=self.name, Targets=[target])
         assert reply["FailedEntryCount"] == 0
+
+    def disconnect(self) -> None:
+        """Remove the target."""
+        self.sandbox.client("events").remove_targets(Rule=self.name, Ids=["function"])
 
     def fire(self, mark: str) -> None:
         """Put an event that the rule matches."""
