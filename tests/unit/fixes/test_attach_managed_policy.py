@@ -197,4 +197,4 @@ def test_each_fix_is_for_existing_rules_and_no_rule_has_two() -> None:
     assert set(of_all) <= rules
     assert len(of_all) == len(set(of_all))
     assert fix_for("PG201") is FIXES[0]
-    assert fix_for("PG114") is None
+    assert fix_for("PG106") is None
