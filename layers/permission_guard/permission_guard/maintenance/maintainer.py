@@ -17,7 +17,7 @@ from permission_guard.maintenance.baseline import BaselineTally
 from permission_guard.maintenance.exceptions import exceptions_digest, review
 from permission_guard.maintenance.state import MaintenanceStates
 from permission_guard.maintenance.suppressions import configuration_digest, of_open, of_suppressed
-from permission_guard.maintenance.watches import look
+from permission_guard.maintenance.watches import watch
 from permission_guard.model.findings import Status
 from permission_guard.records import record
 
@@ -156,7 +156,7 @@ class Maintainer:
         return run.result(Outcome.STOPPED if run.is_stopped else Outcome.COMPLETE)
 
     def _watched(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
-        """Look at the functions whose policies were narrowed: request to undo a fix, or send what is to say, once."""
+        """Watch the functions whose policies were narrowed: request to undo a fix, or send a digest about it, once."""
         hours = run.config.fixes.watch_hours
         since = datetime.fromisoformat(self._clock()) - timedelta(hours=hours)
         due: list[str] = []
@@ -164,19 +164,19 @@ class Maintainer:
             if run.is_stopped:
                 return replace(state, watches=(*state.watches, *due))
             try:
-                sent = retry_on_conflict(partial(self._look, target, finding_id, state, run))
+                sent = retry_on_conflict(partial(self._watch, target, finding_id, state, run))
             except Exception as error:  # noqa: BLE001 - the other functions must be watched
                 run.failures.append(_failure(target, error))
                 continue
             due += [sent] if sent else []
         return replace(state, watches=tuple(dict.fromkeys(due)))
 
-    def _look(self, target: FindingTarget, finding_id: str, state: MaintenanceState, run: _Run) -> str:
-        """Look at one applied fix; return the id of the digest about it, empty if there is nothing to say."""
+    def _watch(self, target: FindingTarget, finding_id: str, state: MaintenanceState, run: _Run) -> str:
+        """Watch one applied fix; return the id of the digest about it, empty if there is nothing to say."""
         finding = next((one for one in self._findings.findings_of(target).findings if one.id == finding_id), None)
         if finding is None or finding.fix is None or not is_watched(finding.fix):
             return ""
-        seen = look(finding, finding.fix, self._metrics, self._clock(), run.config.fixes.watch_hours)
+        seen = watch(finding, finding.fix, self._metrics, self._clock(), run.config.fixes.watch_hours)
         if seen.unread:
             run.failures.append(f"{target.arn}: {seen.unread}")
         if seen.change is not None:

@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from permission_guard.model.metrics import MetricReader
 
 _EVERY: Final = timedelta(minutes=15)
-"""How much of a watch is left at its last look, at most: a run starts every ten minutes."""
+"""How much of a watch is left at its last run, at most: one starts every ten minutes."""
 
 
 @record
-class Look:
-    """What one look at a watched fix leads to: a request to undo it, or a digest that is sent once, or nothing."""
+class Watch:
+    """What the metrics of a watched fix lead to: a request to undo it, or a digest that is sent once, or nothing."""
 
     change: Change | None = None
     digest: Digest | None = None
     unread: str = ""
 
 
-def look(finding: Finding, fix: FixRecord, metrics: MetricReader, now: str, hours: int) -> Look:
-    """Look at the sources of a finding's applied narrowing."""
+def watch(finding: Finding, fix: FixRecord, metrics: MetricReader, now: str, hours: int) -> Watch:
+    """Return what the metrics of a finding's applied narrowing lead to."""
     watched, time = Watched.of(fix, fix.at), datetime.fromisoformat(now)
     seen = watched.read(metrics, time)
     if isinstance(seen, Unread):
-        return Look(digest=_unreadable(finding, fix, watched, seen, now), unread=str(seen))
+        return Watch(digest=_unreadable(finding, fix, watched, seen, now), unread=str(seen))
     if seen.why_undone:
         # It was requested before and refused: that is alerted, and not repeated.
         if fix.undo_record is not None and fix.undo_record.by == BOT:
-            return Look()
+            return Watch()
         requested = undo_requested(finding, fix, by=BOT, at=now, reason=seen.why_undone)
-        return Look(Change(requested, finding.revision))
+        return Watch(Change(requested, finding.revision))
     is_last = time + _EVERY >= watched.applied_at + timedelta(hours=hours)
-    return Look(digest=_silent(finding, fix, watched, seen, now) if seen.is_silent(is_last=is_last) else None)
+    return Watch(digest=_silent(finding, fix, watched, seen, now) if seen.is_silent(is_last=is_last) else None)
 
 
 def _silent(finding: Finding, fix: FixRecord, watched: Watched, seen: Observation, now: str) -> Digest:
