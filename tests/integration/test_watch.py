@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SCHEDULED = json.loads((EVENTS / "schedule" / "maintain_findings.json").read_text())
 TOPIC = "arn:aws:sns:us-east-1:123456789012:orders"
-BROAD = {
+BROAD: dict[str, Any] = {
     "Sid": "news",
     "Effect": "Allow",
     "Principal": {"Service": "sns.amazonaws.com"},
@@ -61,7 +61,8 @@ def narrowed(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     """Return an account with an active function whose policy the bot has narrowed half an hour ago."""
     monkeypatch.setenv("FIX_MODE", "auto")
     # moto compares the revision of RemovePermission with a list, so none that it gets is the right one.
-    clients.client("lambda").meta.events.register("provide-client-params.lambda.RemovePermission", _without_revision)
+    client: Any = clients.client("lambda")
+    client.meta.events.register("provide-client-params.lambda.RemovePermission", _without_revision)
     account.make_role()
     account.make_function()
     account.lambda_.add_permission(

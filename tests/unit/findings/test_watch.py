@@ -89,6 +89,7 @@ def test_a_source_with_a_metric_of_its_own_is_watched(source: str, expected: Met
         "arn:aws:sns:eu-west-1:123456789012:orders",  # its metrics are in the other region
         "arn:aws:sns:us-east-1:999999999999:orders",  # and in the other account
         "arn:aws:events:us-east-1:123456789012:event-bus/shop",
+        "arn:aws:sns:us-east-1:123456789012",
         "orders",
     ],
 )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.iam.arn import split_arn
+from permission_guard.iam.arn import PARTS, split_arn
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import FixResult
 from permission_guard.model.metrics import Metric
@@ -110,7 +110,10 @@ class Rise:
 
 @record(kw_only=True)
 class Observation:
-    """What metrics show of a narrowing, `span` after it. `longest_silence` is the longest without invocation before."""
+    """What metrics show of a narrowing, `span` after it. `longest_silence` is the longest without invocation before.
+
+    It is counted from the first invocation in the seven days before.
+    """
 
     is_active: bool
     is_invoked: bool
@@ -150,7 +153,7 @@ def _failures_of(source: str, region: str, account: str) -> Metric | None:
     https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
     """
     parts = split_arn(source)
-    if parts[3:5] != [region, account]:
+    if len(parts) != PARTS or parts[3:5] != [region, account]:
         return None
     service, resource = parts[2], parts[5]
     if service == "sns":

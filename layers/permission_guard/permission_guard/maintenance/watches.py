@@ -53,7 +53,8 @@ def _silent(finding: Finding, fix: FixRecord, watched: Watched, seen: Observatio
         now,
         title=f"{_name(watched)}: no invocation since its policy was narrowed",
         summary=f"In the {in_words(seen.span)} since the fix nothing has invoked {watched.resource_arn}. In the seven "
-        f"days before, it was invoked at least every {in_words(seen.longest_silence)}. Nothing was undone: no failed "
+        f"days before, from its first invocation on, it was never without one for longer than "
+        f"{in_words(seen.longest_silence)}. Nothing was undone: no failed "
         "delivery is known. Check whether a source is missing, and undo the fix if so.",
     )
 
