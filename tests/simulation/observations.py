@@ -28,12 +28,13 @@ class Write:
     """A change that the stack made at a time, in seconds since 1970.
 
     That is a policy that it attached to a role or detached, a mapping that it enabled or disabled, by its UUID, or a
-    statement that it added to a function's policy or removed, by its Sid: `changed` names what was changed. `is_undo` is whether
-    it undid a fix. `attempt` is the attempt of a fix that the invocation applied (`<finding>#<number>`) or the request
-    for which it undid one (`<finding>#undo#<revision>`), empty for none. `plan` is the fix as it was recorded then,
-    None if the record did not have this change, and `rule_id` the rule of its finding. `others` are invocations that
-    made the same one. `document` is the configuration with which the invocation works. `may_fix` is whether it has
-    read, immediately before, that fixing is not stopped, and `is_requested` whether a person had requested an undo.
+    statement that it added to a function's policy or removed, by its Sid: `changed` names what was changed.
+    `is_undo` is whether it undid a fix. `attempt` is the attempt of a fix that the invocation applied
+    (`<finding>#<number>`) or the request for which it undid one (`<finding>#undo#<revision>`), empty for none. `plan`
+    is the fix as it was recorded then, None if the record did not have this change, and `rule_id` the rule of its
+    finding. `others` are invocations that made the same one. `document` is the configuration with which the invocation
+    works. `may_fix` is whether it has read, immediately before, that fixing is not stopped, and `is_requested` whether
+    a person had requested an undo.
     """
 
     operation: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from permission_guard.aws.readers.inventories.services import SERVICES as INVENT
 from permission_guard.aws.readers.permissions import READS
 from permission_guard.aws.readers.resource_tags import SERVICE as TAGS
 from permission_guard.aws.readers.sources import services as sources
+from permission_guard.aws.tables.own_fixes import WATCH
 from permission_guard.aws.tables.stops import BREAKER, SWITCH
 from permission_guard.fixes import FIXES, afterwards, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
@@ -104,8 +106,9 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION,
         "MaintainFindingsFunction": OWN_LOGS
         | KEEP_FAILED
-        | uses("aws/tables/findings", "keys_of", "findings_of")
+        | uses("aws/tables/findings", "keys_of", "applied_since", "findings_of")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
+        | uses("aws/readers/metrics")
         | uses("aws/tables/maintenance")
         | uses("aws/tables/role_index", "is_complete")
         | uses("aws/senders/event_queue")
@@ -135,6 +138,8 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/tables/finding_reader", "finding")
         | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint", "findings_of")
         | uses("aws/tables/decisions", "decision")
+        | uses("aws/readers/metrics")
+        | uses("aws/tables/own_fixes")
         | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
         "DecideFixFunction": OWN_LOGS
         | READ_CONFIGURATION
@@ -441,6 +446,7 @@ ON_EVERYTHING = {
     "ssm:CreateOpsItem",
     "ssm:DescribeOpsItems",
     "cloudformation:DescribeStackResources",  # called with the resource, since the stack is unknown
+    "cloudwatch:GetMetricData",
     "cloudwatch:DescribeAlarms",  # returns composite alarms only if it is allowed on all
     "cognito-idp:ListUserPools",
     "config:DescribeConfigRules",
@@ -612,6 +618,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         "ApplyFixRole": {
             "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint", "findings_of"),
             "DecisionsTable": uses("aws/tables/decisions", "decision")
+            | uses("aws/tables/own_fixes")
             | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
             "FixQueue": RECEIVE,
         },
@@ -680,9 +687,10 @@ def test_the_fixer_may_write_only_the_breaker_into_the_decisions_table(
     assert listed(write["Action"]) == ["dynamodb:PutItem"]
     assert write["Condition"] == {
         "Null": {"dynamodb:LeadingKeys": "false"},
-        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [BREAKER]},
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [BREAKER, f"{WATCH}*"]},
     }
-    assert not BREAKER.startswith((SWITCH, "REQUEST#"))
+    assert not BREAKER.startswith((SWITCH, "REQUEST#", WATCH))
+    assert not re.match(f"[0-9a-f]|{SWITCH}|REQUEST#", WATCH)  # a decision has the id of its finding as its key
 
 
 @pytest.mark.parametrize("mode", ["off", "plan"])

@@ -12,6 +12,7 @@ from permission_guard.aws.readers.event_source_mappings import LiveMappings
 from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.invoke_policies import InvokePolicyReader
+from permission_guard.aws.readers.metrics import Metrics
 from permission_guard.aws.readers.organization import OrganizationReader
 from permission_guard.aws.readers.regions import EnabledRegions
 from permission_guard.aws.readers.role_users import RoleUsers
@@ -21,6 +22,7 @@ from permission_guard.aws.readers.sources.reader import SourceReader
 from permission_guard.aws.readers.stacks import AccountStacks
 from permission_guard.aws.tables.decisions import DecisionReader
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.own_fixes import OwnFixTable
 from permission_guard.aws.tables.stops import StopTable
 from permission_guard.aws.writers.event_source_mappings import MappingWriter
 from permission_guard.aws.writers.fixes import FixWriter
@@ -34,6 +36,7 @@ from permission_guard.config.settings import FixSettings
 from permission_guard.errors import ConfigurationError
 from permission_guard.fixes.afterwards import Afterwards
 from permission_guard.fixes.fixer import VERIFY_AFTER_SECONDS, Fixer
+from permission_guard.fixes.own_undo import OwnUndo
 from permission_guard.fixes.policy_lists import PolicyLists
 from permission_guard.needs.owned_policies import owned_service
 from permission_guard.rules.configured import configured
@@ -87,6 +90,12 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
             clock=utc_now,
             wait=time.sleep,
             verify_after=VERIFY_AFTER_SECONDS,
+        ),
+        own_undo=OwnUndo(
+            config.fixes.watch_hours,
+            Metrics(client("cloudwatch")),
+            OwnFixTable(client("dynamodb"), settings.decisions_table),
+            utc_now,
         ),
         clock=utc_now,
         wait=time.sleep,

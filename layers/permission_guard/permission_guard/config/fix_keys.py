@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.config.document import Fixes, ManagedElsewhere, ManagingTool, Policies
-from permission_guard.config.forms import Choice, Flag, Key, ListOf, ObjectOf
+from permission_guard.config.forms import Choice, Flag, Integer, Key, ListOf, ObjectOf
 from permission_guard.config.narrowing import FUNCTIONS, FUNCTIONS_DESCRIPTION, MAX_ITEMS, TAGS, narrows
 from permission_guard.config.settings import FixMode
 from permission_guard.config.texts import CALLER, FUNCTION, ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+MAX_WATCH_HOURS: Final = 168
+"""CloudWatch keeps the metrics of a minute for 15 days: those of twice this time are needed."""
 
 MANAGED_NARROWING: Final = ("functions", "roles", "tags", "callers")
 """The keys that narrow an entry of `fixes.managed_elsewhere`."""
@@ -87,6 +90,12 @@ FIXES: Final = ObjectOf(
             description="Functions that no source of another account invokes: names, globs or full ARNs. The bot "
             "cannot see such sources: for other functions, a fix that narrows a statement needs an approval in the "
             "mode auto too.",
+        ),
+        Key(
+            name="watch_hours",
+            form=Integer(1, MAX_WATCH_HOURS),
+            description="How many hours after a fix that narrows a statement the bot watches whether the function is "
+            "still invoked.",
         ),
         Key(
             name="managed_elsewhere",

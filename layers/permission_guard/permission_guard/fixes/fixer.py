@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.afterwards import Afterwards
     from permission_guard.fixes.base import Fix, FixState, Plan, Writers
     from permission_guard.fixes.decisions import Decision
+    from permission_guard.fixes.own_undo import OwnUndo
     from permission_guard.fixes.stop import BreakerStore
     from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
     from permission_guard.model.state import Snapshot
@@ -86,6 +87,7 @@ class Fixer:
     stop: BreakerStore
     writers: Writers
     afterwards: Afterwards
+    own_undo: OwnUndo
     clock: Callable[[], str]
     wait: Callable[[float], None]
     token: Callable[[], str]
@@ -226,6 +228,7 @@ class Fixer:
             self.stop,
             self.writers,
             self.afterwards,
+            self.own_undo,
             self._recorder,
             self.clock,
             self.wait,
@@ -364,6 +367,8 @@ class Fixer:
         summary = followed.fix.summary
         if verdict is not None and verdict.outcome is not Outcome.PASS:
             summary = f"{summary.rstrip('.')}. The check does not pass yet: {verdict.reason}"
+        # Before the result: nothing can request to undo a fix that is not recorded as applied.
+        self.own_undo.remember(finding.id, followed.fix)
         applied = replace(followed.fix, result=FixResult.APPLIED, summary=summary, after=after, declined_by="")
         return replace(self._recorder.record(target, finding, applied), stopped=followed.stopped)
 

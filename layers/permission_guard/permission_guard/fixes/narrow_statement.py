@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from permission_guard.errors import FixRefusedError
+from permission_guard.findings.watch import NARROWING
 from permission_guard.fixes.certify import Kind
 from permission_guard.fixes.invoke_policies import digest_of, named, permission_of
 from permission_guard.fixes.policy_change import PolicyChange
@@ -42,7 +43,7 @@ class NarrowStatement(PolicyChange):
     statements do it.
     """
 
-    name: ClassVar[str] = "narrow-statement"
+    name: ClassVar[str] = NARROWING
     rule_ids: ClassVar[frozenset[str]] = frozenset({"PG102", "PG103", "PG104"})
     is_safe: ClassVar[bool] = True
 

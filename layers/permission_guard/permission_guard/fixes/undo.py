@@ -1,4 +1,4 @@
-"""Undo one applied fix, as a person requested it: only what the fix changed, and what is still so.
+"""Undo one applied fix, as a person or the bot itself requested it: only what the fix changed, and what is still so.
 
 What followed the fix is undone first: Lambda would go on to read the source with a role that may no longer do so.
 
@@ -22,6 +22,7 @@ from permission_guard.errors import (
 )
 from permission_guard.findings.exceptions import exclusion_of
 from permission_guard.findings.lifecycle import is_about
+from permission_guard.findings.watch import BOT
 from permission_guard.fixes.afterwards import WRITES as AFTERWARDS
 from permission_guard.fixes.guards import guard_function
 from permission_guard.fixes.plans import in_words
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.afterwards import Afterwards
     from permission_guard.fixes.base import Fix, FixState, Writers
     from permission_guard.fixes.decisions import Decision
+    from permission_guard.fixes.own_undo import OwnUndo
     from permission_guard.fixes.recorder import FixOutcome, FixRecorder
     from permission_guard.fixes.stop import BreakerStore
     from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
@@ -64,6 +66,7 @@ class Undoer:
     stop: BreakerStore
     writers: Writers
     afterwards: Afterwards
+    own_undo: OwnUndo
     recorder: FixRecorder
     clock: Callable[[], str]
     wait: Callable[[float], None]
@@ -108,6 +111,8 @@ class Undoer:
             raise FixRefusedError(
                 f"The limit of {self.max_fixes_an_hour} fixes per hour is reached. Request the undo again in an hour."
             )
+        if undo.by == BOT:
+            self.own_undo.begin(finding.id, fix_record, undo)
         if fix_record.result is FixResult.UNDOING:
             return undo
         return replace(undo, calls=calls, before=self._state(fix_record, fix))
@@ -121,8 +126,13 @@ class Undoer:
         return {**fix.state(fix_record.change, self.fix_state), **self.afterwards.state(fix_record)}
 
     def _request(self, finding_id: str, fix_record: FixRecord) -> Decision:
-        """Return the recorded request of a person to undo exactly this fix. An event or a finding proves none."""
+        """Return the recorded request of a person to undo exactly this fix. An event or a finding proves none.
+
+        What the bot itself requested is proven by the metrics.
+        """
         undo = undo_of(fix_record)
+        if undo.by == BOT:
+            return self.own_undo.request(finding_id, fix_record, undo)
         decision = self.decisions.decision(finding_id, undo.revision)
         if decision is None or not decision.is_undo_of(fix_record.plan_hash):
             raise FixRefusedError("The table of decisions has no request to undo this fix.")

@@ -136,9 +136,10 @@ class RevertedFix:
 
 @record(kw_only=True)
 class UndoRecord:
-    """The undo of an applied fix, from the request of a person to its end.
+    """The undo of an applied fix, from the request of a person, or of the bot itself, to its end.
 
-    The decisions table has the request under `revision`. `by` is the ARN of who made it, `at` when, and `reason` why.
+    The decisions table has a person's request under `revision`. `by` is the ARN of who made it, or `the bot itself`,
+    `at` when, and `reason` why.
     `calls` are the calls to AWS that undo the fix, `before` is the state that they change, and `after` that state
     afterwards. `ended_at` is when the fix was undone, or that was refused or failed; empty before. `summary` says how
     it ended. Times are ISO-8601 in UTC.
