@@ -35,8 +35,9 @@ ROOT = Path(__file__).resolve().parents[2]
 INTERPRETER = ROOT / ".venv-sandbox" / "bin" / "python"
 TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
 
-_START_DEADLINE = 20.0
+_START_DEADLINE = 60.0  # generous: machines that run tests are busy
 _STOP_DEADLINE = 5.0
+_REQUEST_TIMEOUT = 120.0
 _DEPLOY_DEADLINE = 300.0
 _PAUSE = 0.1
 # Seconds after which the server closes an unused connection. A client that does not retry fails if it sends at that
@@ -292,7 +293,7 @@ class Sandbox:
     def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(self.endpoint + path, data=body, method=method)  # noqa: S310 - loopback
         try:
-            with urllib.request.urlopen(request, timeout=_START_DEADLINE) as reply:  # noqa: S310 - loopback
+            with urllib.request.urlopen(request, timeout=_REQUEST_TIMEOUT) as reply:  # noqa: S310 - loopback
                 content: bytes = reply.read()
                 return content
         except urllib.error.HTTPError as error:

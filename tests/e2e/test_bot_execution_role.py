@@ -11,8 +11,6 @@ import pytest
 from sandbox.client.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, NETWORK_POLICY, SQS_POLICY
 from tests.e2e.bot import GRACE_PERIOD, Bot
 
-AT_ONCE = 4.0
-"""Seconds from a call that AWS denied to the recorded finding: it has no grace period."""
 NOT_ASSUMED = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 ASSUMED = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
@@ -83,7 +81,7 @@ def test_the_bot_has_no_findings_and_no_unknowns_for_its_own_functions(bot: Bot)
         ("table", DYNAMODB_POLICY, "dynamodb:GetRecords"),
     ],
 )
-def test_a_denied_mapping_is_reported_at_once_until_it_is_created(
+def test_a_denied_mapping_is_reported_until_it_is_created(
     bot: Bot, unique: str, make: str, policy: str, action: str
 ) -> None:
     """Lambda's error names one action and no role. The finding names all actions, the role and the remedy."""
@@ -91,7 +89,7 @@ def test_a_denied_mapping_is_reported_at_once_until_it_is_created(
     source = getattr(bot.engineer, make)(unique)
     with pytest.raises(bot.engineer.functions.exceptions.InvalidParameterValueException) as denied:
         bot.engineer.mapping(unique, source)
-    finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
+    finding = bot.watcher.finding(arn, "PG213", is_open)
     assert action in [one["action"] for one in finding["evidence"]["missing"]]
     assert finding["evidence"]["role_arn"].endswith(f":role/{unique}-role")
     assert denied.value.response["Error"]["Message"] in finding["reason"]
@@ -113,7 +111,7 @@ def test_a_function_that_aws_denied_to_create_is_reported_though_it_does_not_exi
     with pytest.raises(bot.engineer.functions.exceptions.InvalidParameterValueException):
         bot.engineer.function(unique, role)
     arn = f"{role.replace(':iam::', ':lambda:us-east-1:').partition(':role/')[0]}:function:{unique}"
-    finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
+    finding = bot.watcher.finding(arn, "PG213", is_open)
     assert finding["subject"] == "denied-call/CreateFunction/role"
     assert finding["evidence"]["missing"] == [{"action": "sts:AssumeRole", "resource": role}]
     assert "update-assume-role-policy" in remedy(finding)
@@ -140,7 +138,7 @@ def test_a_denied_configuration_is_reported_with_the_missing_permissions(bot: Bo
         policy = bot.engineer.policy(unique, {"Effect": "Allow", "Action": action, "Resource": queue})
     with pytest.raises(functions.exceptions.InvalidParameterValueException):
         functions.update_function_configuration(FunctionName=unique, **asked)
-    finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
+    finding = bot.watcher.finding(arn, "PG213", is_open)
     missing = [(one["action"], one["resource"]) for one in finding["evidence"]["missing"]]
     assert (action, resource) in missing
 
@@ -152,7 +150,7 @@ def test_a_denied_configuration_is_reported_with_the_missing_permissions(bot: Bo
 
 
 @pytest.mark.parametrize("of", ["function", "alias"])
-def test_a_denied_destination_is_reported_at_once_until_it_is_configured(bot: Bot, unique: str, of: str) -> None:
+def test_a_denied_destination_is_reported_until_it_is_configured(bot: Bot, unique: str, of: str) -> None:
     """The finding names the role, which AWS's error does not, and the statement that it needs."""
     functions, queue = bot.engineer.functions, bot.engineer.queue(unique)
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
@@ -163,7 +161,7 @@ def test_a_denied_destination_is_reported_at_once_until_it_is_configured(bot: Bo
         asked["Qualifier"] = "live"
     with pytest.raises(functions.exceptions.InvalidParameterValueException) as denied:
         functions.put_function_event_invoke_config(**asked)
-    finding = bot.watcher.finding(arn, "PG213", is_open, deadline=AT_ONCE)
+    finding = bot.watcher.finding(arn, "PG213", is_open)
     assert finding["subject"] == f"denied-call/PutFunctionEventInvokeConfig/{queue}"
     assert [(one["action"], one["resource"]) for one in finding["evidence"]["missing"]] == [("sqs:SendMessage", queue)]
     assert finding["evidence"]["role_arn"].endswith(f":role/{unique}-role")

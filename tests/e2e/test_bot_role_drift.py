@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from sandbox.client.drift import SOURCES, WAYS, Reader, Way
 from sandbox.client.engineer import SQS_POLICY, document
+from sandbox.client.watcher import DEADLINE
 from tests.e2e.bot import GRACE_PERIOD, Bot
-
-OPENED_WITHIN = 5.0
-"""Seconds from the call to the recorded finding, with the grace period; on AWS the trail adds its own minutes."""
-RESOLVED_WITHIN = 4.0
-"""The same for a resolved finding, which has no grace period."""
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +31,13 @@ def reader(bot: Bot, request: pytest.FixtureRequest) -> Reader:
 def test_a_lost_read_permission_opens_a_finding_with_its_cause_and_resolves_when_regained(
     bot: Bot, reader: Reader, way: Way
 ) -> None:
-    """There is no alert in the grace period and one after it. The resolution has no delay."""
-    opened = reader.seconds(way.lose, "open", deadline=OPENED_WITHIN)
+    """There is no alert in the grace period and one after it. `make bench-drift` measures how soon both come."""
+    opened = reader.seconds(way.lose, "open", deadline=DEADLINE)
     finding = bot.watcher.finding(reader.arn, "PG201")
     missing = {one["action"] for one in finding["evidence"]["missing"]}
-    resolved = reader.seconds(way.regain, "resolved", deadline=RESOLVED_WITHIN)
+    reader.seconds(way.regain, "resolved", deadline=DEADLINE)
 
-    assert GRACE_PERIOD <= opened <= OPENED_WITHIN
-    assert resolved <= RESOLVED_WITHIN
+    assert opened >= GRACE_PERIOD
     assert way.cause in finding["reason"]
     assert missing
     assert missing <= set(reader.actions)
@@ -68,11 +62,11 @@ def test_a_new_version_of_a_boundary_checks_the_roles_that_it_limits(bot: Bot, u
     def widen(_: Reader) -> None:
         iam.set_default_policy_version(PolicyArn=boundary, VersionId="v1")
 
-    reader.seconds(narrow, "open", deadline=OPENED_WITHIN)
+    reader.seconds(narrow, "open", deadline=DEADLINE)
     finding = bot.watcher.finding(reader.arn, "PG201")
     assert [one["action"] for one in finding["evidence"]["missing"]] == ["sqs:DeleteMessage", "sqs:GetQueueAttributes"]
     assert "boundary" in finding["reason"]
-    reader.seconds(widen, "resolved", deadline=RESOLVED_WITHIN)
+    reader.seconds(widen, "resolved", deadline=DEADLINE)
 
 
 def test_a_version_that_is_not_the_default_causes_no_check(bot: Bot, unique: str) -> None:
@@ -106,16 +100,13 @@ def test_an_alias_is_checked_with_the_role_of_its_version(bot: Bot, unique: str)
     all_done(bot)
     assert not [one for one in bot.watcher.findings() if unique in one["function_arn"]]
 
-    def move(version: str, status: str, deadline: float) -> dict[str, Any]:
-        called = time.monotonic()
+    def move(version: str, status: str) -> dict[str, Any]:
         functions.update_alias(FunctionName=unique, Name="live", FunctionVersion=version)
-        found = bot.watcher.finding(f"{arn}:live", "PG201", lambda one: one["status"] == status, deadline=deadline)
-        assert time.monotonic() - called <= deadline
-        return found
+        return bot.watcher.finding(f"{arn}:live", "PG201", lambda one: one["status"] == status)
 
-    finding = move("2", "open", OPENED_WITHIN)
+    finding = move("2", "open")
     assert finding["evidence"]["role_arn"].endswith(f"{unique}-other")
-    move("1", "resolved", RESOLVED_WITHIN)
+    move("1", "resolved")
 
 
 def all_done(bot: Bot) -> None:
