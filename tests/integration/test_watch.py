@@ -84,7 +84,7 @@ def narrowed(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
         at=applied_at,
         attempts=1,
         change=edit.to_change(),
-        before=complete_state_of(policy),
+        before=complete_state_of(policy, edit),
         calls=(call_to_add(permission, FUNCTION_ARN), call_to_remove("news", FUNCTION_ARN)),
         rests_on={"sources": [TOPIC]},
     )
