@@ -50,6 +50,12 @@ SOURCES := $(LAYER)/permission_guard functions sandbox tests tools benchmarks
 .PHONY: setup
 setup: .venv/.synced .venv-sandbox/.synced ## Make both virtual environments from the lock file
 
+# What only `make prove` needs besides.
+.venv-proof/.synced: .venv-tools/uv-$(UV_VERSION) pyproject.toml uv.lock
+	@UV_PROJECT_ENVIRONMENT=.venv-proof $(UV) sync --locked --quiet --group proof \
+		--python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
+	@touch $@
+
 # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: help
@@ -116,6 +122,10 @@ simulate-fixes: .venv/.synced ## Interrupt every fix at every call, let two work
 simulate-mutations: .venv/.synced ## Check the simulation: it must find each of nine deliberate faults (SEEDS=2000)
 	@$(BIN)/python -m tests.simulation.mutations $(if $(SEEDS),--seeds $(SEEDS))
 
+.PHONY: prove
+prove: .venv-proof/.synced ## Prove the certificates of fixes with Z3: each plan of the cases, of generated policies and of a corpus (SEEDS=2000, MATERIAL=<folder>, JOBS=<cores>)
+	@MATERIAL="$(if $(MATERIAL),$(abspath $(MATERIAL)))" .venv-proof/bin/python -m tests.proof --seeds $(or $(SEEDS),2000) $(if $(JOBS),--jobs $(JOBS))
+
 .PHONY: limits
 limits: .venv/.synced ## Test with the most that AWS accepts: whole policies of findings, thousands of functions
 	@$(BIN)/python -m pytest tests/limits -q -n auto --dist=loadfile
@@ -151,6 +161,10 @@ audit: .venv/.synced .venv-audit/.synced ## List known vulnerabilities of what i
 bench-policy: .venv/.synced ## Measure the policy engine: roles a second, patterns, adversarial policies, import
 	@$(BIN)/python -m benchmarks.policy
 
+.PHONY: bench-certificates
+bench-certificates: .venv/.synced ## Measure the certificates of plans for full policies: at most 200 ms each
+	@$(BIN)/python -m benchmarks.certificates
+
 .PHONY: bench-check
 bench-check: .venv/.synced ## Measure check over a thousand small templates
 	@$(BIN)/python -m benchmarks.check
@@ -173,7 +187,7 @@ bench-drift: setup build ## Measure how soon a lost read permission is found, by
 
 .PHONY: clean
 clean: ## Remove everything that make built or installed
-	@rm -rf .aws-sam .venv .venv-audit .venv-sandbox .venv-tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox
+	@rm -rf .aws-sam .venv .venv-audit .venv-proof .venv-sandbox .venv-tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox
 
 # ── What `sam build` calls ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -18,6 +18,7 @@ from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.state import EventSourceMapping, Function, ManagedBy, Role, Snapshot, Unread
 from permission_guard.model.targets import Direction, FindingTarget, FunctionTarget, RoleTarget
 from permission_guard.model.verdicts import Severity, finding_id
+from tests.in_memory_policies import InMemoryPolicies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -345,14 +346,13 @@ class InMemoryStop:
 
 
 @dataclass
-class InMemoryState:
+class InMemoryState(InMemoryPolicies):
     """What AWS would say: a snapshot that tests replace, and the managed policies that exist.
 
     As a writer it attaches policies to the snapshot's role; `visible_after` reads later they show. `error` is what
     IAM answers instead. `named` is the finding that the last write names in CloudTrail.
     """
 
-    state: Snapshot
     managed: dict[str, Policy | Unread] = field(default_factory=lambda: {SQS_POLICY_ARN: a_policy(SQS_POLICY)})
     error: Exception | None = None
     stack: str | Unread | None = None
@@ -414,6 +414,9 @@ class InMemoryState:
         return shown.roles.get(arn)
 
     def stack_of(self, physical_id: str) -> str | Unread | None:
+        return self.stack
+
+    def stack_in_region(self, physical_id: str) -> str | Unread | None:
         return self.stack
 
     def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:

@@ -12,7 +12,7 @@ from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.fixes import fixer
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.batch import process_batch
-from permission_guard.rules.execution_role import RULES
+from permission_guard.rules import RULES
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

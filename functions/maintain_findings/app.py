@@ -1,4 +1,4 @@
-"""Maintenance: end suppressions, report exceptions and the baseline, every ten minutes."""
+"""Maintenance: end suppressions, watch applied fixes, report exceptions and the baseline, every ten minutes."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         "MaintenanceCompleted": int(done.outcome is Outcome.COMPLETE),
         "SuppressionsEnded": done.reopened,
         "FindingsSuppressed": done.suppressed,
+        "UndosRequested": done.undos,
         "DigestsDue": len(done.digests),
         "FindingsUnreadable": len(done.unreadable) + len(done.failures),
     }.items():

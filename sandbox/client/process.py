@@ -243,6 +243,10 @@ class Sandbox:
         """End every execution environment: the next invocation of each function is a cold start."""
         self._control("DELETE", "environments")
 
+    def refusals(self) -> list[dict[str, str]]:
+        """Return the last invocations that a function's policy did not allow: `function`, `service`, `source`."""
+        return list(self._control("GET", "refusals")["refusals"])
+
     def clear_faults(self) -> None:
         """Remove the remaining faults."""
         self._control("DELETE", "faults")

@@ -13,10 +13,11 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 from ministack.core.responses import get_account_id, get_region
 
 from sandbox.server import api, inside
+from sandbox.server.authorization import allows_service
+from sandbox.server.invocations import INVOKE
 from sandbox.server.reply import ApiError, Response, json_error
 
 if TYPE_CHECKING:
@@ -101,22 +102,8 @@ async def _ask(function: str, event: Item, source_arn: str) -> None:
 
 def _may_invoke(policy: Any, function: str, source_arn: str) -> bool:
     """Return whether the function's policy lets AppConfig invoke it for a configuration profile of this account."""
-    keys = {
-        "aws:sourcearn": source_arn,
-        "aws:sourceaccount": get_account_id(),
-        "aws:principalservicename": SERVICE,
-    }
-    # The principal `*` is none of an account's: only `*` and the service itself match it.
-    context = EvalContext(
-        principal_arn="*",
-        principal_type="Service",
-        principal_account="",
-        action="lambda:InvokeFunction",
-        resource_arn=function,
-        region=get_region(),
-        service_context=keys,
-    )
-    return bool(evaluate_resource_policy(policy or "", context, service=SERVICE).decision == "Allow")
+    keys = {"aws:sourcearn": source_arn, "aws:sourceaccount": get_account_id()}
+    return allows_service(policy, SERVICE, INVOKE, function, keys)
 
 
 def wrap_iam_action(inner: Callable[..., str | None]) -> Callable[..., str | None]:

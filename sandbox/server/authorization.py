@@ -1,4 +1,4 @@
-"""Complete MiniStack's authorization for the resource policies of event buses and queues.
+"""Complete MiniStack's authorization for the resource policies of event buses, queues and functions.
 
 MiniStack asks no bus policy, gives `aws:PrincipalArn` the ARN of a role's session, and lets the account's root pass
 every policy. On AWS an explicit deny in a resource policy denies the root too.
@@ -131,6 +131,24 @@ def caller_context(
         service_context={name.lower(): value for name, value in (keys or {}).items()},
         principal_keys=principal.keys,
     )
+
+
+def allows_service(policy: Any, service: str, action: str, resource_arn: str, keys: Mapping[str, str]) -> bool:
+    """Return whether a resource's policy allows an action to a service.
+
+    `keys` are the condition keys, in lower case, that the service sends about the resource that it acts for.
+    """
+    # The principal `*` is none of an account's: only `*` and the service itself match it.
+    context = EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action=action,
+        resource_arn=resource_arn,
+        region=get_region(),
+        service_context={**keys, "aws:principalservicename": service},
+    )
+    return bool(evaluate_resource_policy(policy or "", context, service=service).decision == "Allow")
 
 
 def require_allowed(action: str, resource_arn: str, keys: dict[str, Any] | None = None) -> None:

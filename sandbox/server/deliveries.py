@@ -1,7 +1,7 @@
-"""Deliveries of services to queues and buses, which fail if a policy does not allow them.
+"""Deliveries of services to queues, buses and functions, which fail if a policy does not allow them.
 
-MiniStack delivers from a rule, a schedule and a failed invocation without asking, and knows no dead-letter queue of a
-rule's target. On AWS a delivery without permission is not retried.
+MiniStack delivers from a rule, a schedule and a failed invocation without asking a policy, and knows no dead-letter
+queue of a rule's target. On AWS a delivery without permission is not retried.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ministack.core.responses import get_account_id
 from ministack.services.cloudwatch import record_metric
 
-from sandbox.server import admission, inside
+from sandbox.server import admission, inside, invocations
 from sandbox.server.bus_policy import bus_arn
 from sandbox.server.queue_policy import SEND, put_message, service_may_send
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _EVENTS = "events.amazonaws.com"
+_SCHEDULER = "scheduler.amazonaws.com"
+_FUNCTION = "arn:aws:lambda:"
 _NO_PERMISSIONS = "NO_PERMISSIONS"
 _NO_RESOURCE = "NO_RESOURCE"
 _MESSAGES = {
@@ -33,13 +35,19 @@ def wrap_invoke_target(inner: Callable[..., None]) -> Callable[..., None]:
     """Send an event to the target's dead-letter queue if the target's policy does not allow the delivery."""
 
     def invoke_target(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
-        code = _failure(target, rule)
+        code, arn = _failure(target, rule), str(target.get("Arn", ""))
+        _count("Invocations", rule)
         if not code:
+            if arn.startswith(_FUNCTION):
+                invocations.count(arn)
             inner(target, event, rule, view)
             return
         _count("FailedInvocations", rule)
         if (target.get("DeadLetterConfig") or {}).get("Arn"):
             _dead_letter(target, _undelivered(target, event, rule, view), rule, code)
+        if arn.startswith(_FUNCTION):
+            service = _SCHEDULER if _is_schedule(rule) else _EVENTS
+            invocations.refuse(arn, service, str(rule.get("Arn", "")))
 
     return invoke_target
 
@@ -51,6 +59,10 @@ def _failure(target: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
         if inside.queue_by_arn(arn) is None:
             return _NO_RESOURCE
         return "" if _may_send(arn, rule, role) else _NO_PERMISSIONS
+    if arn.startswith(_FUNCTION):
+        if inside.function_by_arn(arn)[0] is None:
+            return _NO_RESOURCE
+        return "" if _may_invoke(arn, rule, role) else _NO_PERMISSIONS
     if ":event-bus/" in arn and role:
         return "" if admission.is_allowed(role, "events:PutEvents", bus_arn(arn)) else _NO_PERMISSIONS
     return ""
@@ -61,6 +73,13 @@ def _may_send(queue_arn: str, rule: Mapping[str, Any], role: str) -> bool:
     if role:
         return admission.is_allowed(role, SEND, queue_arn)
     return service_may_send(queue_arn, _EVENTS, str(rule.get("Arn", "")), get_account_id())
+
+
+def _may_invoke(function_arn: str, rule: Mapping[str, Any], role: str) -> bool:
+    """Return whether a role, or without one EventBridge for the rule, may invoke a function."""
+    if role:
+        return admission.is_allowed(role, invocations.INVOKE, function_arn)
+    return invocations.may_invoke(function_arn, _EVENTS, str(rule.get("Arn", "")))
 
 
 def _is_schedule(rule: Mapping[str, Any]) -> bool:

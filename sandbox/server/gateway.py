@@ -2,7 +2,7 @@
 
 `/_sandbox/` is the API of the sandbox: `GET health`, `GET trail?since=N`, `POST trail` (a record to deliver unchanged),
 `POST delivery` (hold, delay, copies), `POST` and `DELETE faults`, `DELETE environments` (the next invocation of every
-function is a cold start).
+function is a cold start), `GET` and `DELETE refusals` (invocations that a function's policy did not allow).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 from ministack.app import app as ministack
 from ministack.core.responses import get_account_id, get_region
 
-from sandbox.server import api, environments, records
+from sandbox.server import api, environments, invocations, records
 from sandbox.server.caller import signed_scope, user_identity
 from sandbox.server.context import current_call, current_key
 
@@ -80,6 +80,7 @@ class Gateway:
         """Remove the state of the sandbox outside MiniStack."""
         self.trail.reset()
         self.faults.clear()
+        invocations.reset()
         for service in self.own:
             service.reset()
 
@@ -157,17 +158,18 @@ class Gateway:
                 return self.trail.since(int(query.get("since", ["0"])[0]))
             case "POST", "trail":
                 self.trail.put(document)
-                return {}
             case "POST", "delivery":
                 return asdict(self.trail.configure(document))
             case "POST", "faults":
                 return asdict(self.faults.add(document))
-            case "DELETE", "faults" | "environments":
-                end = {"faults": self.faults.clear, "environments": environments.end_all}
+            case "GET", "refusals":
+                return {"refusals": invocations.refused()}
+            case "DELETE", "faults" | "environments" | "refusals":
+                end = {"faults": self.faults.clear, "environments": environments.end_all, "refusals": invocations.reset}
                 end[path]()
-                return {}
             case _:
                 raise LookupError(f"{method} {CONTROL}{path} does not exist")
+        return {}
 
 
 async def _whole_body(receive: Receive) -> bytes:

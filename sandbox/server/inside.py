@@ -120,6 +120,9 @@ from ministack.services.lambda_svc import (
     _functions as functions,
 )
 from ministack.services.lambda_svc import (
+    _get_func_record_for_ref as function_by_arn,
+)
+from ministack.services.lambda_svc import (
     _invoke as invoke,
 )
 from ministack.services.lambda_svc import (
@@ -133,6 +136,12 @@ from ministack.services.organizations import (
 )
 from ministack.services.organizations import (
     _orgs as organizations,
+)
+from ministack.services.s3 import (
+    _bucket_owner_account as bucket_owner,
+)
+from ministack.services.s3 import (
+    _invalid_notification_config as notification_error,
 )
 from ministack.services.secretsmanager import (
     _secrets as secrets,
@@ -164,6 +173,7 @@ __all__ = [
     "ProvidedWorker",
     "SqsError",
     "access_keys",
+    "bucket_owner",
     "bus_of_reference",
     "complete_message",
     "composite_alarms",
@@ -179,6 +189,7 @@ __all__ = [
     "event_rules",
     "event_source_mappings",
     "event_view",
+    "function_by_arn",
     "function_urls",
     "functions",
     "invoke",
@@ -187,6 +198,7 @@ __all__ = [
     "managed_policies",
     "md5_of_attributes",
     "metric_alarms",
+    "notification_error",
     "organizations",
     "permissions_boundary",
     "policies_by_aws",

@@ -50,6 +50,7 @@ class Hook:
 _ACTIONS = "ministack.core.iam_actions"
 _EVALUATOR = "ministack.core.iam_evaluator"
 _EVENTS = "ministack.services.eventbridge"
+_S3 = "ministack.services.s3"
 _SQS = "ministack.services.sqs"
 _RUNTIME = "ministack.core.lambda_runtime"
 _LAMBDA = "ministack.services.lambda_svc"
@@ -109,7 +110,16 @@ PUT_BUS_PERMISSION = Hook(_EVENTS, "_put_permission", "data")
 REMOVE_BUS_PERMISSION = Hook(_EVENTS, "_remove_permission", "data")
 DELETE_BUS = Hook(_EVENTS, "_delete_event_bus", "data")
 INVOKE_TARGET = Hook(_EVENTS, "_invoke_target", "target event rule view")
-BUCKETS = Hook("ministack.services.s3", "_list_buckets", "query_params signed_region")
+BUCKETS = Hook(_S3, "_list_buckets", "query_params signed_region")
+VALIDATE_NOTIFICATIONS = Hook(
+    _S3, "_validate_notification_configs", "configs bucket_region bucket_name skip_destination_validation"
+)
+DELIVER_FROM_BUCKET = Hook(_S3, "_deliver_event_to_lambda", "arn event_payload bucket_region")
+DELIVER_FROM_TOPIC = Hook(
+    "ministack.services.sns",
+    "_deliver_to_lambda",
+    "endpoint envelope topic_arn sub_arn msg_id raw_message message_attributes",
+)
 USER_POOL = Hook("ministack.services.cognito", "_describe_user_pool", "data")
 TARGET_GROUP = Hook("ministack.services.alb", "_tg_xml", "tg")
 ALARMS = Hook("ministack.services.cloudwatch", "_describe_alarms", "params cbor_data is_cbor is_json")
@@ -167,6 +177,9 @@ HOOKS: tuple[Hook, ...] = (
     DELETE_BUS,
     INVOKE_TARGET,
     BUCKETS,
+    VALIDATE_NOTIFICATIONS,
+    DELIVER_FROM_BUCKET,
+    DELIVER_FROM_TOPIC,
     USER_POOL,
     TARGET_GROUP,
     ALARMS,

@@ -11,18 +11,12 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from ministack.core.concurrency import esm_wake
-from ministack.core.iam_evaluator import (
-    EvalContext,
-    PrincipalInfo,
-    evaluate_resource_policy,
-    resolve_principal,
-    resource_policy_allows,
-)
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.iam_evaluator import PrincipalInfo, resolve_principal, resource_policy_allows
+from ministack.core.responses import get_account_id
 from ministack.services.sqs import queue_delay
 
 from sandbox.server import inside
-from sandbox.server.authorization import ROOT_ALWAYS_MAY, caller_context, spelled
+from sandbox.server.authorization import ROOT_ALWAYS_MAY, allows_service, caller_context, spelled
 from sandbox.server.context import current_key
 
 if TYPE_CHECKING:
@@ -62,20 +56,8 @@ def service_may_send(queue_arn: str, service: str, source_arn: str, source_accou
         "aws:sourcearn": source_arn,
         "aws:sourceaccount": source_account,
         "aws:sourceowner": source_account,
-        "aws:principalservicename": service,
     }
-    # The principal `*` is none of an account's: only `*` and the service itself match it.
-    context = EvalContext(
-        principal_arn="*",
-        principal_type="Service",
-        principal_account="",
-        action=SEND,
-        resource_arn=queue_arn,
-        region=get_region(),
-        service_context=keys,
-    )
-    policy = queue["attributes"].get("Policy") or ""
-    return bool(evaluate_resource_policy(policy, context, service=service).decision == "Allow")
+    return allows_service(queue["attributes"].get("Policy"), service, SEND, queue_arn, keys)
 
 
 def put_message(queue: dict[str, Any], body: str, attributes: Mapping[str, Any], like: Mapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
-"""What calls and stacks end with."""
+"""What calls and stacks end with, and what services count."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,3 +37,19 @@ def stable_status(sandbox: Sandbox, name: str) -> str:
         return status if status.endswith(_STABLE) and "CLEANUP" not in status else ""
 
     return poll(probe, deadline=10, what=f"stable stack {name}")
+
+
+def metric(sandbox: Sandbox, namespace: str, name: str, **dimensions: str) -> float:
+    """Return the sum of a metric in the last minutes."""
+    now = datetime.now(UTC)
+    reply = sandbox.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )
+    total: float = sum(point["Sum"] for point in reply["Datapoints"])
+    return total

@@ -37,6 +37,7 @@ _SHARE_A_STACK = {
         "bot_execution_role",
         "bot_findings_cli",
         "bot_invoke_rules",
+        "bot_narrowing",
         "bot_reporting",
         "bot_role_drift",
         "demo",

@@ -279,14 +279,17 @@ def test_the_fixer_cannot_write_policies_of_its_own(bot: Bot, as_the_fixer: Any,
 
 
 def test_the_fixer_cannot_write_to_functions(bot: Bot, fixer: Callable[..., Any], unique: str) -> None:
-    """Neither configuration nor code, policy or mapping: it changes roles only."""
+    """Neither configuration, code nor mapping. To a policy it adds statements for the services on its list only."""
     bot.engineer.function(unique, role := bot.engineer.role(f"{unique}-role"))
     functions, named = fixer("lambda"), {"FunctionName": unique}
-    grant = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "*"}
+    grant = {"StatementId": "s", "Action": "lambda:InvokeFunction"}
     assert_denied(
         lambda: functions.update_function_configuration(**named, Role=role),
         lambda: functions.update_function_code(**named, ZipFile=b"x"),
-        lambda: functions.add_permission(**named, **grant),
+        *(
+            partial(functions.add_permission, **named, **grant, Principal=principal)
+            for principal in ("*", ACCOUNT, "ses.amazonaws.com")
+        ),
         lambda: functions.create_event_source_mapping(**named, EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"),
         lambda: functions.delete_function(**named),
     )

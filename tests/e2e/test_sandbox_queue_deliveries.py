@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.client.process import Sandbox, poll
-from tests.e2e.answers import rejection
+from tests.e2e.answers import metric, rejection
 from tests.e2e.queues import BY_POLICY, EVERYTHING, Queue, only, rule_arn, service
 
 if TYPE_CHECKING:
@@ -38,22 +38,6 @@ def put_event(sandbox: Sandbox, unique: str) -> Callable[[], None]:
         assert sandbox.client("events").put_events(Entries=[event])["FailedEntryCount"] == 0
 
     return put
-
-
-def metric(sandbox: Sandbox, namespace: str, name: str, **dimensions: str) -> float:
-    """Return the sum of a metric in the last minutes."""
-    now = datetime.now(UTC)
-    reply = sandbox.client("cloudwatch").get_metric_statistics(
-        Namespace=namespace,
-        MetricName=name,
-        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-        StartTime=now - timedelta(minutes=5),
-        EndTime=now + timedelta(minutes=1),
-        Period=3600,
-        Statistics=["Sum"],
-    )
-    total: float = sum(point["Sum"] for point in reply["Datapoints"])
-    return total
 
 
 def test_a_rule_delivers_to_a_queue_that_allows_it(

@@ -95,6 +95,7 @@ class Functions(Service):
 
     def _permit(self, params: Mapping[str, Any]) -> dict[str, Any]:
         (name, function), sid = self._named(params["FunctionName"]), params["StatementId"]
+        _require_revision(function, params)
         if sid in function.statements:
             text = f"The statement id ({sid}) provided already exists. Please provide a new statement id, or remove it."
             raise RejectedError("ResourceConflictException", text, status=409)
@@ -107,15 +108,26 @@ class Functions(Service):
         }
         if "SourceArn" in params:
             statement["Condition"] = {"ArnLike": {"AWS:SourceArn": params["SourceArn"]}}
+        if "SourceAccount" in params:
+            equals = {"AWS:SourceAccount": params["SourceAccount"]}
+            statement["Condition"] = {"StringEquals": equals, **statement.get("Condition", {})}
         function.statements[sid] = statement
         return {"Statement": json.dumps(statement)}
 
     def _forbid(self, params: Mapping[str, Any]) -> dict[str, Any]:
         _, function = self._named(params["FunctionName"])
+        _require_revision(function, params)
         if function.statements.pop(params["StatementId"], None) is None:
             text = f"Statement {params['StatementId']} is not found in resource policy."
             raise RejectedError("ResourceNotFoundException", text, status=404)
         return {}
+
+    def _put_policy(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace the whole policy."""
+        _, function = self._named(params["ResourceArn"])
+        _require_revision(function, params)
+        function.statements = {one["Sid"]: one for one in json.loads(params["Policy"])["Statement"]}
+        return {"Policy": json.dumps(_document(function)), "RevisionId": _revision(function)}
 
     def _map(self, params: Mapping[str, Any]) -> dict[str, Any]:
         name, function = self._named(params["FunctionName"])
@@ -153,8 +165,7 @@ class Functions(Service):
         if not function.statements:
             text = "The resource you requested does not exist."
             raise RejectedError("ResourceNotFoundException", text, status=404)
-        document = {"Version": "2012-10-17", "Id": "default", "Statement": list(function.statements.values())}
-        return {"Policy": json.dumps(document), "RevisionId": "1"}
+        return {"Policy": json.dumps(_document(function)), "RevisionId": _revision(function)}
 
     def _list_mappings(self, params: Mapping[str, Any]) -> dict[str, Any]:
         assert not params, f"unknown parameters: {params}"
@@ -222,10 +233,27 @@ class Functions(Service):
         "ListEventSourceMappings": _list_mappings,
         "ListFunctions": _list,
         "ListTags": _tags,
+        "PutResourcePolicy": _put_policy,
         "RemovePermission": _forbid,
         "UpdateEventSourceMapping": _switch,
         "UpdateFunctionConfiguration": _configure,
     }
+
+
+def _document(function: Function) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Id": "default", "Statement": list(function.statements.values())}
+
+
+def _revision(function: Function) -> str:
+    """Return the revision of a policy: another one after each change."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(_document(function))))
+
+
+def _require_revision(function: Function, params: Mapping[str, Any]) -> None:
+    """Reject a call that names another revision, as Lambda does."""
+    if "RevisionId" in params and params["RevisionId"] != _revision(function):
+        text = "The Revision Id provided does not match the latest Revision Id."
+        raise RejectedError("PreconditionFailedException", text, status=412)
 
 
 def _members(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     Event = dict[str, Any]
 
 PARTNER: Final = "111122223333"
-WRITES: Final = frozenset({"AttachRolePolicy", "DetachRolePolicy", "UpdateEventSourceMapping"})
+OF_POLICIES: Final = frozenset({"AddPermission", "PutResourcePolicy", "RemovePermission"})
+"""The operations with which the stack changes a function's policy."""
+WRITES: Final = frozenset({"AttachRolePolicy", "DetachRolePolicy", "UpdateEventSourceMapping"}) | OF_POLICIES
 """The operations with which the stack changes something."""
 LOST: Final = "The function execution role does not have permissions to call ReceiveMessage on SQS."
 """Why a mapping was disabled, in Lambda's words."""
@@ -51,6 +53,10 @@ class Account:
         self._roles = Roles(now, ACCOUNT, self.managed, lag)
         self.written_by_us: list[tuple[str, Mapping[str, Any]]] = []
         """The calls with which the stack changed something, and their parameters."""
+        self.buckets: dict[str, str] = {}
+        """The functions that buckets notify, by the names of the buckets."""
+        self.policies_written: list[list[dict[str, Any]]] = []
+        """The statements of a policy after each change of it by the stack."""
         self._events = 0
 
     @property
@@ -90,6 +96,10 @@ class Account:
         if sid not in self.functions[name].statements:
             action = "lambda:InvokeFunction"
             self._lambda("AddPermission", FunctionName=name, StatementId=sid, Principal=principal, Action=action)
+
+    def permit_as(self, name: str, permission: Mapping[str, str]) -> None:
+        """Add a statement with all parameters of AddPermission."""
+        self._lambda("AddPermission", FunctionName=name, **permission)
 
     def forbid(self, name: str, sid: str) -> None:
         """Remove a statement."""
@@ -159,11 +169,25 @@ class Account:
                 self._roles.require_visible(params["RoleName"])
             reply = (self._iam if service == "iam" else self._lambda)(operation, **params)
             self.written_by_us.append((operation, params))
+            if operation in OF_POLICIES:
+                name = (params.get("FunctionName") or params["ResourceArn"]).rpartition(":")[2]
+                self.policies_written.append(list(copy.deepcopy(self.functions[name].statements).values()))
             return reply
+        if service == "s3":
+            return self._s3(operation, params)
         for name, part in (("iam", self._roles), ("lambda", self._functions)):
             if service == name and operation in part.operations:
                 return part.answer(operation, params)
         return None
+
+    def _s3(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Answer what the inventory of buckets reads."""
+        if operation == "ListBuckets":
+            return {"Buckets": [{"Name": name, "BucketRegion": REGION} for name in sorted(self.buckets)]}
+        if operation != "GetBucketNotificationConfiguration":
+            return None
+        configuration = {"LambdaFunctionArn": function_arn(self.buckets[params["Bucket"]]), "Events": ["s3:*"]}
+        return {"LambdaFunctionConfigurations": [configuration]}
 
     def version(self) -> tuple[int, int]:
         """Return what is another value after each change that can be read."""

@@ -12,14 +12,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.fixes import policy_change
 from permission_guard.fixes.afterwards import Afterwards
 from permission_guard.fixes.fixer import Fixer
+from permission_guard.fixes.policy_change import PolicyChange
 from permission_guard.fixes.recorder import FixRecorder
 from permission_guard.fixes.undo import Undoer
 from permission_guard.model.findings import FixResult
 from tests.simulation.branches import Branches
 from tests.simulation.fix_stories import crash_at_every_call, told
 from tests.simulation.mutations import Part, granted, unowned, unrecorded
+from tests.simulation.policy_problems import POLICY_PROBLEMS
+from tests.simulation.policy_stories import PolicyStory
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.undo_stories import UndoStory
 from tests.simulation.workers import interleave, replay_every_event
@@ -97,6 +101,15 @@ def _in_reverse(calls: Function) -> Function:
     return mutated
 
 
+def _removed_first(_apply: Function) -> Function:
+    def mutated(_self: PolicyChange, change: Any, writer: Any, fix_state: Any, _shows: Any) -> None:
+        edit = policy_change.PolicyEdit.recorded(change)
+        for call in reversed(edit.calls(policy_change._read(edit.resource_arn, fix_state))):
+            policy_change._make(call, writer, policy_change._read(edit.resource_arn, fix_state).revision)
+
+    return mutated
+
+
 FAULTS: Final = (
     Fault(
         "nothing is recorded before the write",
@@ -137,6 +150,11 @@ FAULTS: Final = (
         "no worker owns the undo",
         (Part(FixRecorder, "own", unowned),),
         partial(interleave, QUEUE, "auto", UndoStory, both=False),
+    ),
+    Fault(
+        "the old statement is removed first",
+        (Part(PolicyChange, "apply", _removed_first),),
+        lambda: crash_at_every_call(POLICY_PROBLEMS[0], "approve", PolicyStory).endings,
     ),
     Fault(
         "each delivery is granted",

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from permission_guard.fixes import FIXES
+from permission_guard.fixes.policy_change import PolicyChange
 from permission_guard.model.findings import FixResult, Transition
 from tests.simulation.account import role_arn
 from tests.simulation.branches import Branches
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
     from tests.simulation.calls import Call
     from tests.simulation.environments import Invocation
+    from tests.simulation.policy_problems import PolicyProblem
     from tests.simulation.problems import Problem
     from tests.simulation.world import Answer, World
 
     Endings = Sequence[tuple[tuple[str, ...], "Ending | None"]]
-    Kind = Callable[[World, Problem], "FixStory"]
+    Kind = Callable[[World, Any], "FixStory"]
 
 T = TypeVar("T")
 
@@ -218,9 +220,9 @@ class SharedRoleStory(FixStory):
 
 
 def problems() -> Iterator[Problem]:
-    """Yield the problems of each rule that a fix serves; KeyError for a rule without any."""
+    """Yield the problems of each rule for which a fix changes a role; KeyError for a rule without any."""
     for fix in FIXES:
-        for rule_id in sorted(fix.rule_ids):
+        for rule_id in () if isinstance(fix, PolicyChange) else sorted(fix.rule_ids):
             found = problems_of(rule_id)
             if not found:
                 raise KeyError(f"{fix.name} serves {rule_id}, and problems.py has no problem of that rule")
@@ -234,13 +236,15 @@ def problems() -> Iterator[Problem]:
 class Crashes:
     """A story with a crash before and after each of the `calls` of `apply_fix`; `endings` are by where it crashed."""
 
-    problem: Problem
+    problem: Problem | PolicyProblem
     mode: str
     calls: int
     endings: Endings
 
 
-def crash_at_every_call(problem: Problem, mode: str, kind: Kind = FixStory, *, every: bool = False) -> Crashes:
+def crash_at_every_call(
+    problem: Problem | PolicyProblem, mode: str, kind: Kind = FixStory, *, every: bool = False
+) -> Crashes:
     """Tell a story with a crash before and after each call of `apply_fix`, and without one.
 
     A crash after a call is one after it took effect and before its reply arrives. A crash that leaves the same state as
@@ -256,7 +260,7 @@ def crash_at_every_call(problem: Problem, mode: str, kind: Kind = FixStory, *, e
         return Crashes(problem, mode, crash.calls, branches.end(story.end()))
 
 
-def told(problem: Problem, mode: str, kind: Kind = FixStory) -> Ending:
+def told(problem: Problem | PolicyProblem, mode: str, kind: Kind = FixStory) -> Ending:
     """Tell a story that nothing interrupts."""
     with installed(deployed(mode, FIXES_AN_HOUR), Ordinary(), []) as world:
         story = kind(world, problem)

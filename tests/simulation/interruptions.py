@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tests.simulation.fix_stories import MODES, FixStory, SharedRoleStory, crash_at_every_call, problems, told
+from tests.simulation.policy_problems import POLICY_PROBLEMS
+from tests.simulation.policy_stories import PolicyStory, PolicyUndoStory
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.undo_stories import UndoStory
 from tests.simulation.workers import interleave, replay_every_event
@@ -48,6 +50,10 @@ def interruptions(*, every: bool = False) -> Iterator[Interruptions]:
             found = crash_at_every_call(problem, mode, every=every)
             yield _crashes(found, mode)
         yield _crashes(crash_at_every_call(problem, "auto", UndoStory, every=every), "auto, undone")
+    for one in POLICY_PROBLEMS:
+        for mode in MODES:
+            yield _crashes(crash_at_every_call(one, mode, PolicyStory, every=every), mode)
+        yield _crashes(crash_at_every_call(one, "approve", PolicyUndoStory, every=every), "approve, undone")
     problem = PROBLEMS[0]
     shared = crash_at_every_call(problem, "auto", SharedRoleStory, every=every)
     yield _crashes(shared, "auto, the role of two functions")

@@ -13,6 +13,7 @@ from permission_guard.model.findings import FixResult, Status, Transition
 from permission_guard.model.suppressions import SuppressedBy
 from tests.simulation.decisions import findings_in
 from tests.simulation.evaluation import clean_evaluation, config_of
+from tests.simulation.observations import ATTACH, DETACH, ENABLE
 from tests.simulation.problems import EXECUTION_POLICIES
 
 if TYPE_CHECKING:
@@ -130,9 +131,9 @@ def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[s
         mode = ceiling if one.is_undo else min(ceiling, _mode_set(one.document, one.rule_id), key=_MODES.index)
         if mode not in ("approve", "auto"):
             yield f"the mode of {one.rule_id} is {mode}, and {one}"
-        if one.policy and one.policy not in EXECUTION_POLICIES:
+        if one.operation in (ATTACH, DETACH) and one.policy not in EXECUTION_POLICIES:
             yield f"{one}"
-        if not one.policy and not one.is_undo and not _fixes_set(one.document).get("enable_mappings"):
+        if one.operation == ENABLE and not one.is_undo and not _fixes_set(one.document).get("enable_mappings"):
             yield f"{one}, and the configuration does not allow that"
         if one.plan is None:
             yield f"{one} without a recorded plan"

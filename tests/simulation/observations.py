@@ -16,22 +16,25 @@ if TYPE_CHECKING:
     from tests.simulation.calls import Call
     from tests.simulation.environments import Invocation
 
+_CHANGED: Final = ("RoleName", "UUID", "FunctionName", "ResourceArn")
 FINDING_PREFIX: Final = "FINDING#"
 ATTACH: Final = "AttachRolePolicy"
 DETACH: Final = "DetachRolePolicy"
+ENABLE: Final = "UpdateEventSourceMapping"
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
     """A change that the stack made at a time, in seconds since 1970.
 
-    That is a policy that it attached to a role or detached, or a mapping that it enabled or disabled, by its UUID:
-    `changed` names the role or the mapping. `is_undo` is whether it detached or disabled. `attempt` is the attempt of a
-    fix that the invocation applied (`<finding>#<number>`) or the request for which it undid one
-    (`<finding>#undo#<revision>`), empty for none. `plan` is the fix as it was recorded then, None if the record did not
-    have this change, and `rule_id` the rule of its finding. `others` are invocations that made the same one. `document`
-    is the configuration with which the invocation works. `may_fix` is whether it has read, immediately before, that
-    fixing is not stopped, and `is_requested` whether a person had requested an undo.
+    That is a policy that it attached to a role or detached, a mapping that it enabled or disabled, by its UUID, or a
+    statement that it added to a function's policy or removed, by its Sid: `changed` names what was changed.
+    `is_undo` is whether it undid a fix. `attempt` is the attempt of a fix that the invocation applied
+    (`<finding>#<number>`) or the request for which it undid one (`<finding>#undo#<revision>`), empty for none. `plan`
+    is the fix as it was recorded then, None if the record did not have this change, and `rule_id` the rule of its
+    finding. `others` are invocations that made the same one. `document` is the configuration with which the invocation
+    works. `may_fix` is whether it has read, immediately before, that fixing is not stopped, and `is_requested` whether
+    a person had requested an undo.
     """
 
     operation: str
@@ -48,9 +51,11 @@ class Write:
     is_requested: bool
 
     def __str__(self) -> str:
-        if self.policy:
+        if self.operation == ENABLE:
+            return f"a mapping was {'disabled' if self.is_undo else 'enabled'}: {self.changed}"
+        if self.operation in (ATTACH, DETACH):
             return f"{self.policy} was {'detached from' if self.is_undo else 'attached to'} {self.changed}"
-        return f"a mapping was {'disabled' if self.is_undo else 'enabled'}: {self.changed}"
+        return f"{self.operation} {self.policy} of {self.changed}{' by an undo' if self.is_undo else ''}"
 
 
 @dataclass(slots=True)
@@ -102,7 +107,8 @@ class Observations:
             for one in running
             if one is not by and identifier and one.attempt.partition("#")[0] == identifier and one.deadline >= at
         ]
-        changed, policy = call.params.get("RoleName") or call.params["UUID"], call.params.get("PolicyArn", "")
+        changed = next(call.params[name] for name in _CHANGED if name in call.params)
+        policy = call.params.get("PolicyArn") or call.params.get("StatementId") or ""
         first = self._appliers.setdefault(f"{by.attempt} {call.operation} {policy}", by)
         others += [first] if first is not by and first not in others else []
         self.writes.append(
@@ -110,7 +116,7 @@ class Observations:
                 call.operation,
                 changed,
                 policy,
-                call.operation == DETACH or call.params.get("Enabled") is False,
+                _undoes(call, by),
                 at,
                 by.attempt,
                 plan,
@@ -161,11 +167,19 @@ def _finding(document: str) -> Finding:
     return Finding.from_document(json.loads(document))
 
 
+def _undoes(call: Call, by: Invocation) -> bool:
+    """Return whether a change undoes a fix. A change of a function's policy can be both, so the invocation says it."""
+    if call.operation in (ATTACH, DETACH, ENABLE):
+        return call.operation == DETACH or call.params.get("Enabled") is False
+    return "#undo#" in by.attempt
+
+
 def _has(fix: FixRecord | None, call: Call) -> bool:
     """Return whether the record of a fix that is applied or undone has a call."""
     recorded = None if fix is None else fix.calls if fix.result is FixResult.APPLYING else _undo_calls(fix)
     return any(
-        one.operation.partition(":")[2] == call.operation and dict(one.parameters) == call.params
+        one.operation.partition(":")[2] == call.operation
+        and dict(one.parameters) == {name: value for name, value in call.params.items() if name != "RevisionId"}
         for one in recorded or ()
     )
 

@@ -16,7 +16,13 @@ from tests.template.sam_template import EVERYTHING, Template, referred
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PARAMETERS: Final = {**EVERYTHING, "AutoFix": "restore", "FixResourceTag": TAG, "FixNamePrefix": PREFIX}
+PARAMETERS: Final = {
+    **EVERYTHING,
+    "AutoFix": "restore",
+    "FixResourceTag": TAG,
+    "FixNamePrefix": PREFIX,
+    "AtomicNarrowing": "false",
+}
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:AlertTopic.fifo"
 """A FIFO topic, so that each message says which revision of which finding it is about."""
 FIXES_AN_HOUR: Final = (1, 3)

@@ -12,6 +12,8 @@ from typing import Final
 import pytest
 
 from permission_guard.fixes import FIXES
+from permission_guard.fixes.policy_change import PolicyChange
+from tests.simulation.policy_problems import POLICY_PROBLEMS
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.test_seeds import COMMAND, Done, python
 
@@ -24,6 +26,7 @@ FAULTS: Final = {
     "an undo leaves the mapping enabled": "a part of the fix is undone",
     "an undo disables the mapping last": "a mapping was disabled",
     "no worker owns the undo": "every_write_was_planned",
+    "the old statement is removed first": "after change 1 of the policy, the bucket is denied",
     "each delivery is granted": "a replay changed the alerts",
 }
 """The faults of `fix_faults.py`, each with how something that it breaks begins."""
@@ -41,9 +44,12 @@ def test_an_interrupted_fix_is_applied_whole_and_once(fixes: Done) -> None:
 
 
 def test_each_rule_with_a_fix_is_interrupted_in_both_modes(fixes: Done) -> None:
-    """At dozens of calls each. A new fix, or a new rule of one, needs a problem."""
+    """At dozens of calls each. A new fix needs a problem, and a new rule of one that changes roles."""
     lines = fixes.output.splitlines()
-    for rule_id in sorted({rule_id for fix in FIXES for rule_id in fix.rule_ids}):
+    of_policies = {problem.rule_id for problem in POLICY_PROBLEMS}
+    of_roles = [fix for fix in FIXES if not isinstance(fix, PolicyChange)]
+    assert all(fix in of_roles or fix.rule_ids & of_policies for fix in FIXES)
+    for rule_id in sorted({*of_policies, *(rule_id for fix in of_roles for rule_id in fix.rule_ids)}):
         for mode in ("auto", "approve"):
             calls = [re.search(rf"^{rule_id}, .*, {mode}: (\d+) calls, .* (\d+) endings$", line) for line in lines]
             found = [(int(one[1]), int(one[2])) for one in calls if one]
@@ -56,6 +62,10 @@ def test_each_rule_with_a_fix_is_interrupted_in_both_modes(fixes: Done) -> None:
 
 def test_each_fix_is_undone_and_interrupted(fixes: Done) -> None:
     """For each problem, and so for a fix that also enables a mapping."""
+    for one in POLICY_PROBLEMS:
+        start = re.escape(f"{one.rule_id}, {one.words}, approve, undone: ")
+        found = re.findall(rf"^{start}(\d+) calls, .* (\d+) endings$", fixes.output, re.MULTILINE)
+        assert [int(calls) > 40 and int(endings) > 5 for calls, endings in found] == [True]
     for problem in PROBLEMS:
         start = re.escape(f"{problem.rule_id}, {problem.words}, auto, undone: ")
         found = re.findall(rf"^{start}(\d+) calls, .* (\d+) endings$", fixes.output, re.MULTILINE)

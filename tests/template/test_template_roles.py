@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from permission_guard.aws.readers.inventories.services import SERVICES
+from permission_guard.aws.readers.inventories.services import SERVICES as INVENTORIES
 from permission_guard.aws.readers.permissions import READS
 from permission_guard.aws.readers.resource_tags import SERVICE as TAGS
 from permission_guard.aws.readers.sources import services as sources
+from permission_guard.aws.tables.own_fixes import WATCH
 from permission_guard.aws.tables.stops import BREAKER, SWITCH
 from permission_guard.fixes import FIXES, afterwards, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
+from permission_guard.fixes.invoke_policies import SERVICES
+from permission_guard.invokers import invoker_of
 from permission_guard.model.targets import Direction
 from permission_guard.rules import RULES
 from tests.template.calls import CLIENTS, NOT_OPERATIONS, PACKAGE, operations, uses
@@ -102,8 +106,9 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION,
         "MaintainFindingsFunction": OWN_LOGS
         | KEEP_FAILED
-        | uses("aws/tables/findings", "keys_of", "findings_of")
+        | uses("aws/tables/findings", "keys_of", "applied_since", "findings_of")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
+        | uses("aws/readers/metrics")
         | uses("aws/tables/maintenance")
         | uses("aws/tables/role_index", "is_complete")
         | uses("aws/senders/event_queue")
@@ -133,6 +138,8 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/tables/finding_reader", "finding")
         | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint", "findings_of")
         | uses("aws/tables/decisions", "decision")
+        | uses("aws/readers/metrics")
+        | uses("aws/tables/own_fixes")
         | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
         "DecideFixFunction": OWN_LOGS
         | READ_CONFIGURATION
@@ -177,7 +184,7 @@ def test_each_scope_declares_the_actions_that_its_readers_call() -> None:
         uses("aws/readers/functions", "function", "resource_policies", "function_urls", "tags")
         | uses("aws/readers/organization", "own_organization")
         | uses("aws/readers/inventories/reader", service="s3")
-        | set().union(*(uses(module_of(service), service=service.name) for service in SERVICES))
+        | set().union(*(uses(module_of(service), service=service.name) for service in INVENTORIES))
     )
     assert READS[Direction.EXECUTION_ROLE] == (
         uses("aws/readers/functions", "function", "invoke_configs", "mappings", "tags")
@@ -217,7 +224,7 @@ def test_the_checker_has_no_permission_to_read_data() -> None:
     }
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.name))
+@pytest.mark.parametrize("service", INVENTORIES, ids=lambda service: str(service.name))
 def test_an_inventory_declares_the_actions_that_it_calls(service: InvokingService) -> None:
     """A missing action would be denied; an extra one would be an unneeded permission."""
     assert uses(module_of(service), service=service.name) == set(service.actions)
@@ -226,12 +233,12 @@ def test_an_inventory_declares_the_actions_that_it_calls(service: InvokingServic
 def test_every_inventory_module_is_used() -> None:
     """A module that is missing in the list of services would never be read."""
     parts = {"__init__", "apis", "base", "reader", "services"}
-    assert {module_of(service) for service in SERVICES} == {
+    assert {module_of(service) for service in INVENTORIES} == {
         f"aws/readers/inventories/{path.stem}"
         for path in (READERS / "inventories").glob("*.py")
         if path.stem not in parts
     }
-    assert len(SERVICES) == len({service.name for service in SERVICES})
+    assert len(INVENTORIES) == len({service.name for service in INVENTORIES})
 
 
 def test_the_existence_of_a_bucket_needs_no_permission() -> None:
@@ -243,12 +250,13 @@ def test_the_existence_of_a_bucket_needs_no_permission() -> None:
 
 def test_the_fixes_declare_the_actions_that_the_writer_calls() -> None:
     """Each module that writes makes no undeclared call."""
-    written = uses("aws/writers/roles") | uses("aws/writers/event_source_mappings")
-    assert written == WRITES
+    modules = ("roles", "event_source_mappings", "invoke_policies")
+    assert set().union(*(uses(f"aws/writers/{module}") for module in modules)) == WRITES
     assert {path.stem for path in (PACKAGE / "aws" / "writers").glob("*.py")} == {
-        *("__init__", "event_source_mappings", "roles", "writer"),
+        *("__init__", "fixes", "writer"),
+        *modules,
     }
-    assert uses("aws/writers/writer") == set()
+    assert uses("aws/writers/writer") == uses("aws/writers/fixes") == set()
 
 
 def test_calls_are_found_in_the_code() -> None:
@@ -270,7 +278,7 @@ def test_calls_are_found_in_the_code() -> None:
 
 def test_every_action_exists(template: Template) -> None:
     """A misspelt action allows nothing, without an error."""
-    services = {*CLIENTS.values(), *(service.name for service in SERVICES), "organizations"}
+    services = {*CLIENTS.values(), *(service.name for service in INVENTORIES), "organizations"}
     data_plane = operations("appconfigdata").values()
     services |= {source.client for source in sources.SERVICES.values()} | {TAGS}
     known = {action for service in services for action in operations(service).values()}
@@ -330,9 +338,34 @@ def test_the_default_stack_has_no_write_permission(deployed: Callable[..., Templ
 @pytest.mark.parametrize("mode", ["approve", "auto"])
 def test_the_fixer_may_apply_its_fixes_in_mode_approve_or_auto(deployed: Callable[..., Template], mode: str) -> None:
     """The role allows exactly the actions that the fixes declare."""
-    allowed = _writes(deployed(FixMode=mode).allowed("ApplyFixRole"))
-    expected = {"iam:AttachRolePolicy", "iam:DetachRolePolicy", "lambda:UpdateEventSourceMapping"}
-    assert allowed == WRITES == expected
+    allowed = _writes(deployed(FixMode=mode, AtomicNarrowing="true").allowed("ApplyFixRole"))
+    roles = {"iam:AttachRolePolicy", "iam:DetachRolePolicy"}
+    policies = {"lambda:AddPermission", "lambda:PutResourcePolicy", "lambda:RemovePermission"}
+    assert allowed == WRITES == roles | policies | {"lambda:UpdateEventSourceMapping"}
+    assert _writes(deployed(FixMode=mode).allowed("ApplyFixRole")) == WRITES - {"lambda:PutResourcePolicy"}
+
+
+@pytest.mark.parametrize("mode", ["approve", "auto"])
+def test_the_fixer_may_allow_only_the_services_on_the_list(deployed: Callable[..., Template], mode: str) -> None:
+    """The template and the code have the same list: the services whose triggers the bot can list. Never everyone."""
+    statements = [
+        one
+        for one in deployed(FixMode=mode).statements("ApplyFixRole")
+        if "lambda:AddPermission" in listed(one["Action"])
+    ]
+    (allow,) = (one for one in statements if one["Effect"] == "Allow")
+    own = {"Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*"}
+    assert (allow["Action"], allow["Resource"]) == ("lambda:AddPermission", own)
+    regional = {invoker_of(name).regional_principal for name in SERVICES} - {""}
+    assert regional == {"logs.{region}.{suffix}", "sns.{region}.amazonaws.com"}
+    written = {
+        one if isinstance(one, str) else one["Fn::Sub"] for one in allow["Condition"]["StringLike"]["lambda:Principal"]
+    }
+    assert allow["Condition"].keys() == {"StringLike"}
+    assert written == SERVICES | {"logs.${AWS::Region}.${AWS::URLSuffix}", "sns.*.amazonaws.com"}
+    assert {service.principal for service in INVENTORIES} == SERVICES
+    everyone = {"StringEquals": {"lambda:Principal": "*"}}
+    assert everyone in [one["Condition"] for one in statements if one["Effect"] == "Deny" and one["Resource"] == "*"]
 
 
 @pytest.mark.parametrize("mode", ["approve", "auto"])
@@ -378,7 +411,8 @@ def test_the_fixer_is_denied_writes_to_resources_tagged_never(deployed: Callable
     denies = [
         statement for statement in deployed(FixMode=mode).statements("ApplyFixRole") if statement["Effect"] == "Deny"
     ]
-    (deny,) = denies
+    everyone, deny = denies
+    assert everyone["Sid"] == "NeverAllowEveryone"
     assert set(listed(deny["Action"])) == WRITES
     assert deny["Resource"] == "*"
     assert deny["Condition"] == {"StringEqualsIgnoreCase": {"aws:ResourceTag/permission-guard:fix": "never"}}
@@ -412,6 +446,7 @@ ON_EVERYTHING = {
     "ssm:CreateOpsItem",
     "ssm:DescribeOpsItems",
     "cloudformation:DescribeStackResources",  # called with the resource, since the stack is unknown
+    "cloudwatch:GetMetricData",
     "cloudwatch:DescribeAlarms",  # returns composite alarms only if it is allowed on all
     "cognito-idp:ListUserPools",
     "config:DescribeConfigRules",
@@ -583,6 +618,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         "ApplyFixRole": {
             "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint", "findings_of"),
             "DecisionsTable": uses("aws/tables/decisions", "decision")
+            | uses("aws/tables/own_fixes")
             | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
             "FixQueue": RECEIVE,
         },
@@ -651,9 +687,10 @@ def test_the_fixer_may_write_only_the_breaker_into_the_decisions_table(
     assert listed(write["Action"]) == ["dynamodb:PutItem"]
     assert write["Condition"] == {
         "Null": {"dynamodb:LeadingKeys": "false"},
-        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [BREAKER]},
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [BREAKER, f"{WATCH}*"]},
     }
-    assert not BREAKER.startswith((SWITCH, "REQUEST#"))
+    assert not BREAKER.startswith((SWITCH, "REQUEST#", WATCH))
+    assert not re.match(f"[0-9a-f]|{SWITCH}|REQUEST#", WATCH)  # a decision has the id of its finding as its key
 
 
 @pytest.mark.parametrize("mode", ["off", "plan"])

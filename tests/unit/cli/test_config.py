@@ -159,7 +159,7 @@ def test_the_effective_configuration_has_every_default_and_every_rule() -> None:
         "enabled": True,
         "severity": "critical",
         "severity_set": True,
-        "fix_mode": None,
+        "fix_mode": "auto",
     }
     assert document["rules"]["PG209"] == {
         "name": "role-shared",
@@ -183,9 +183,9 @@ def test_the_effective_configuration_is_for_reading_as_its_help_says(format_: st
     assert "`config push` refuse it" in run("show", "--help")[1]
 
 
-MODES = "rules:\n  PG201:\n    fix: auto\n  PG107:\n    fix: off\n"
+MODES = "rules:\n  PG201:\n    fix: auto\n  PG106:\n    fix: off\n"
 WARNINGS = [
-    "rules.PG107.fix has no effect: the bot has no fix for PG107.",
+    "rules.PG106.fix has no effect: the bot has no fix for PG106.",
     "rules.PG201.fix is auto, but the stack's FixMode is plan, and applies. A deployment can change it.",
 ]
 
@@ -233,7 +233,7 @@ def test_the_tables_show_what_is_set() -> None:
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if "│" in line]
     assert code == 0
     assert ["grace_period_seconds", "120"] in rows
-    assert ["PG107", "public-function-url", "yes", "critical (set here)", "-"] in rows
+    assert ["PG107", "public-function-url", "yes", "critical (set here)", "as FixMode"] in rows
     assert ["PG209", "role-shared", "no", "low", "-"] in rows
     assert ["PG201", "event-source-read-missing", "yes", "high", "as FixMode"] in rows
     assert [

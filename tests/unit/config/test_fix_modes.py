@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from permission_guard.config.document import Fixes, GuardConfig, RuleConfig
-from permission_guard.config.fix_modes import effective_mode, modes_above
+from permission_guard.config.fix_modes import effective_mode, is_set_for_rule, modes_above
 from permission_guard.config.settings import FixMode
 
 ORDER = [FixMode.OFF, FixMode.PLAN, FixMode.APPROVE, FixMode.AUTO]
@@ -44,3 +44,12 @@ def test_a_mode_above_the_ceiling_is_found() -> None:
     for_all = GuardConfig(fixes=Fixes(mode=FixMode.APPROVE))
     assert [*map(str, modes_above(for_all, FixMode.PLAN))] == ["fixes.mode is approve"]
     assert [*modes_above(GuardConfig(), FixMode.OFF)] == []
+
+
+def test_a_mode_is_set_for_a_rule_only_by_its_id() -> None:
+    """The mode of all rules is a ceiling, and says nothing about one of them."""
+    by_name = GuardConfig(rules={"PG112": RuleConfig(fix=FixMode.AUTO), "PG110": RuleConfig()})
+    assert is_set_for_rule(by_name, "PG112", FixMode.AUTO)
+    assert not is_set_for_rule(by_name, "PG112", FixMode.APPROVE)
+    assert not is_set_for_rule(by_name, "PG110", FixMode.AUTO)
+    assert not is_set_for_rule(GuardConfig(fixes=Fixes(mode=FixMode.AUTO)), "PG112", FixMode.AUTO)

@@ -111,6 +111,14 @@ def test_each_fix_mode_is_accepted(mode: FixMode) -> None:
     settings = FixSettings.from_environment({**WHOLE[FixSettings], "FIX_MODE": mode.value})
     assert settings.mode is mode
     assert settings.max_fixes_an_hour == 20
+    assert not settings.replaces_policies
+
+
+@pytest.mark.parametrize(("value", "replaces"), [("true", True), ("false", False), ("", False), ("True", False)])
+def test_policies_are_replaced_only_if_the_parameter_says_true(value: str, replaces: bool) -> None:
+    """In doubt a fix makes single calls."""
+    settings = FixSettings.from_environment({**WHOLE[FixSettings], "ATOMIC_NARROWING": value})
+    assert settings.replaces_policies is replaces
 
 
 @pytest.mark.parametrize("mode", ["Auto", "on", "yes"])

@@ -44,6 +44,14 @@ def test_after_a_fix_the_state_that_was_read_counts() -> None:
     assert "  + other" in text_of(fix, "Before and after")
 
 
+def test_a_certificate_is_shown_with_its_grounds() -> None:
+    """Whoever approves the plan reads what is certain about it. An earlier version recorded none."""
+    title, grounds = "What is certain about the plan", ["One sentence.", "Another one."]
+    fix = replace(FIX, certificate={"kind": "attach", "holds": True, "grounds": grounds})
+    assert text_of(fix, title) == "The certificate (attach) holds:\n  One sentence.\n  Another one."
+    assert title not in dict(plan_parts(replace(FIX, certificate={})))
+
+
 def test_a_fix_without_a_plan_has_no_parts() -> None:
     """It was refused, or recorded by an earlier version."""
     assert list(plan_parts(replace(FIX, calls=()))) == []
@@ -60,6 +68,7 @@ def test_a_name_cannot_forge_a_line_of_the_plan() -> None:
         expected={forged: [forged]},
         rests_on={forged: [forged]},
         unknowns=(forged,),
+        certificate={"kind": forged, "holds": True, "grounds": [forged]},
     )
     for title, text in plan_parts(fix):
         assert "How to approve it" not in [line.strip().rstrip(":") for line in text.split("\n")], title

@@ -89,7 +89,7 @@ def test_a_role_name_is_a_value_in_the_undo_command() -> None:
 def test_applying_a_plan_attaches_that_policy_and_nothing_else() -> None:
     """One call, with the role's name and the policy's ARN."""
     state = InMemoryState(BROKEN)
-    FIX.apply(plan(BROKEN, state).change, state)
+    FIX.apply(plan(BROKEN, state).change, state, state, lambda _is_visible: True)
     assert state.attached == [("orders-role", SQS_POLICY_ARN)]
 
 
@@ -197,4 +197,4 @@ def test_each_fix_is_for_existing_rules_and_no_rule_has_two() -> None:
     assert set(of_all) <= rules
     assert len(of_all) == len(set(of_all))
     assert fix_for("PG201") is FIXES[0]
-    assert fix_for("PG102") is None
+    assert fix_for("PG106") is None

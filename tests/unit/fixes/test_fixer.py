@@ -24,12 +24,14 @@ from permission_guard.errors import (
 from permission_guard.fixes.afterwards import Afterwards
 from permission_guard.fixes.decisions import Decision, DecisionKind, DecisionRequest, decide
 from permission_guard.fixes.fixer import IN_PROGRESS_SECONDS, VERIFY_AFTER_SECONDS, Fixer
+from permission_guard.fixes.own_undo import OwnUndo
 from permission_guard.fixes.recorder import LEASE, FixOutcome
 from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from permission_guard.model.state import Snapshot
 from permission_guard.rules import RULES
 from tests.fake_mappings import InMemoryMappings, InMemorySimulator
+from tests.fake_metrics import InMemoryMetrics, InMemoryOwnFixes
 from tests.fakes import (
     DENIED,
     FINDING_ID,
@@ -79,6 +81,8 @@ class Setup:
     store: InMemoryFindings = field(default_factory=InMemoryFindings)
     stop: InMemoryStop = field(default_factory=InMemoryStop)
     waited: list[float] = field(default_factory=list)
+    metrics: InMemoryMetrics = field(default_factory=InMemoryMetrics)
+    own_fixes: InMemoryOwnFixes = field(default_factory=InMemoryOwnFixes)
     simulator: InMemorySimulator = field(default_factory=InMemorySimulator)
     is_open: bool = True
 
@@ -141,6 +145,7 @@ class Setup:
             "stop": self.stop,
             "writers": self.state,
             "afterwards": afterwards,
+            "own_undo": OwnUndo(self.config.fixes.watch_hours, self.metrics, self.own_fixes, more.get("clock", clock)),
             "clock": clock,
             "wait": self.waited.append,
             "token": lambda: uuid4().hex,
@@ -515,8 +520,8 @@ def test_a_finding_that_is_not_recorded_is_ignored() -> None:
 def test_a_finding_of_a_rule_without_a_fix_is_ignored() -> None:
     """Only some rules have a fix."""
     store = InMemoryFindings()
-    store.put(a_finding(rule_id="PG102"))
-    assert Setup(store=store).handle().summary == "there is no fix for PG102"
+    store.put(a_finding(rule_id="PG106"))
+    assert Setup(store=store).handle().summary == "there is no fix for PG106"
 
 
 @pytest.mark.parametrize("status", [Status.RESOLVED, Status.SUPPRESSED])

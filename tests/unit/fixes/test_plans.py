@@ -73,7 +73,7 @@ class Iam:
 def test_the_calls_of_a_plan_are_exactly_those_that_are_made() -> None:
     """Nothing else is called, and with no other parameters."""
     plan, iam = plan_of(), Iam()
-    FIX.apply(plan.change, RoleWriter(iam))  # type: ignore[arg-type]
+    FIX.apply(plan.change, RoleWriter(iam), InMemoryState(BROKEN), lambda _is_visible: True)  # type: ignore[arg-type]
     assert plan.calls == tuple(iam.calls)
     assert {call.operation for call in plan.calls} <= set().union(*(fix.writes for fix in FIXES))
 
@@ -83,7 +83,7 @@ def test_a_plan_has_the_state_before_and_after_and_what_it_rests_on() -> None:
     state = InMemoryState(BROKEN)
     plan = FIX.plan(a_finding(), BROKEN, state, check)
     assert plan.before == {"role_arn": ROLE_ARN, "attached_policies": []}
-    FIX.apply(plan.change, state)
+    FIX.apply(plan.change, state, state, lambda _is_visible: True)
     assert plan.expected == FIX.state(plan.change, state)
     assert plan.rests_on == {
         "function_arn": FUNCTION_ARN,

@@ -12,6 +12,7 @@ from permission_guard.findings.checkpoint import StoredFindings
 from permission_guard.maintenance.maintainer import Maintainer, Maintenance
 from permission_guard.maintenance.state import MaintenanceState
 from permission_guard.model.arns import finding_target
+from tests.fake_metrics import InMemoryMetrics
 from tests.fakes import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Account:
     remaining: Callable[[], int] = lambda: 900_000
     before_write: Callable[[], None] = lambda: None
     reads: list[str] = field(default_factory=list)
+    metrics: InMemoryMetrics = field(default_factory=InMemoryMetrics)
 
     def run(self, **later: float) -> Maintenance:
         """Run maintenance in a new environment, some time after the last run."""
@@ -72,6 +74,7 @@ class Account:
             self,
             self,
             self,
+            self.metrics,
             config=lambda: self.config,
             clock=lambda: self.now.isoformat(timespec="milliseconds"),
             account=ACCOUNT,
@@ -88,6 +91,10 @@ class Account:
 
     def keys_of(self, status: Status) -> Iterable[tuple[FindingTarget, str]]:
         found = [one for one in self.findings.values() if one.status is status]
+        return [(finding_target(one.target_arn), one.id) for one in found]
+
+    def applied_since(self, since: str) -> Iterable[tuple[FindingTarget, str]]:
+        found = [one for one in self.findings.values() if one.fix and one.fix.at >= since]
         return [(finding_target(one.target_arn), one.id) for one in found]
 
     def findings_of(self, target: FindingTarget) -> StoredFindings:

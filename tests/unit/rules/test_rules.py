@@ -14,7 +14,7 @@ from permission_guard.fixes import FIXES
 from permission_guard.iam import TrustSet
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Outcome, Severity
-from permission_guard.rules import RULES, rules_for, rules_of
+from permission_guard.rules import RULES, rules_for
 from permission_guard.rules.base import known
 from tests.fakes import DENIED, FUNCTION_ARN
 
@@ -29,8 +29,8 @@ def test_ids_and_names_are_unique() -> None:
 
 
 def test_every_fix_is_for_rules_that_the_fixer_imports() -> None:
-    """apply_fix imports only the rules on execution roles."""
-    assert set().union(*(fix.rule_ids for fix in FIXES)) <= {rule.id for rule in rules_of(Direction.EXECUTION_ROLE)}
+    """apply_fix imports the rules of both directions."""
+    assert set().union(*(fix.rule_ids for fix in FIXES)) <= {rule.id for rule in RULES}
 
 
 def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:

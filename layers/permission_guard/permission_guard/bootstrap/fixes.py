@@ -11,6 +11,8 @@ from permission_guard.aws.clients import client, client_in
 from permission_guard.aws.readers.event_source_mappings import LiveMappings
 from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.readers.invoke_policies import InvokePolicyReader
+from permission_guard.aws.readers.metrics import Metrics
 from permission_guard.aws.readers.organization import OrganizationReader
 from permission_guard.aws.readers.regions import EnabledRegions
 from permission_guard.aws.readers.role_users import RoleUsers
@@ -20,8 +22,11 @@ from permission_guard.aws.readers.sources.reader import SourceReader
 from permission_guard.aws.readers.stacks import AccountStacks
 from permission_guard.aws.tables.decisions import DecisionReader
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.own_fixes import OwnFixTable
 from permission_guard.aws.tables.stops import StopTable
 from permission_guard.aws.writers.event_source_mappings import MappingWriter
+from permission_guard.aws.writers.fixes import FixWriter
+from permission_guard.aws.writers.invoke_policies import InvokePolicyWriter
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.bootstrap.checks import state_reader
 from permission_guard.bootstrap.configuration import latest
@@ -31,6 +36,7 @@ from permission_guard.config.settings import FixSettings
 from permission_guard.errors import ConfigurationError
 from permission_guard.fixes.afterwards import Afterwards
 from permission_guard.fixes.fixer import VERIFY_AFTER_SECONDS, Fixer
+from permission_guard.fixes.own_undo import OwnUndo
 from permission_guard.fixes.policy_lists import PolicyLists
 from permission_guard.needs.owned_policies import owned_service
 from permission_guard.rules.configured import configured
@@ -51,6 +57,7 @@ def fixer(rules: Rules, environment: Mapping[str, str], config: GuardConfig) -> 
 def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
     table = FindingsTable(client("dynamodb"), settings.findings_table)
     stop = StopTable(client("dynamodb"), settings.decisions_table)
+    policies = InvokePolicyWriter(client("lambda"))
     return Fixer(
         mode=settings.mode,
         auto_fix=settings.auto_fix,
@@ -60,13 +67,20 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
         config=config,
         source=state_reader(FunctionReader(client("lambda")), RoleReader(client("iam"))),
         fix_state=LiveFixState(
-            client("iam"), _stacks(), _role_users(), SourceReader(client), policy_lists(settings, config)
+            client("iam"),
+            _stacks(),
+            _role_users(),
+            SourceReader(client),
+            InvokePolicyReader(client("lambda")),
+            lists=policy_lists(settings, config),
+            no_external_sources=config.fixes.no_external_sources,
+            replaces_policies=settings.replaces_policies and policies.can_replace,
         ),
         store=table,
         decisions=DecisionReader(client("dynamodb"), settings.decisions_table),
         quota=table,
         stop=stop,
-        writers=RoleWriter(client("iam")),
+        writers=FixWriter(RoleWriter(client("iam")), policies),
         afterwards=Afterwards(
             config=config.fixes,
             mappings=LiveMappings(client("lambda")),
@@ -76,6 +90,12 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
             clock=utc_now,
             wait=time.sleep,
             verify_after=VERIFY_AFTER_SECONDS,
+        ),
+        own_undo=OwnUndo(
+            config.fixes.watch_hours,
+            Metrics(client("cloudwatch")),
+            OwnFixTable(client("dynamodb"), settings.decisions_table),
+            utc_now,
         ),
         clock=utc_now,
         wait=time.sleep,

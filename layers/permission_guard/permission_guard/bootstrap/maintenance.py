@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.aws.clients import client
 from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.readers.metrics import Metrics as MetricReader
 from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.maintenance import MaintenanceTable
@@ -34,6 +35,7 @@ def maintainer(
         MaintenanceTable(dynamodb, table),
         RoleIndex(dynamodb, table, FunctionReader(client("lambda"))),
         EventQueue(client("sqs"), settings.alert_queue_url),
+        MetricReader(client("cloudwatch")),
         config=partial(logged_configuration, configuration, logger, metrics),
         clock=utc_now,
         account=account,

@@ -132,13 +132,16 @@ class Fixes:
 
     `mode` is that of rules without `fix`; the parameter `FixMode` of the stack is the ceiling. `policies` are those
     that it may attach, for all rules. `simulate` has IAM's policy simulator evaluate the role after a fix.
-    `enable_mappings` enables what AWS disabled for what was missing.
+    `enable_mappings` enables what AWS disabled for what was missing. No source of another account invokes the functions
+    that `no_external_sources` names, with globs. `watch_hours` is how long a function is watched after a narrowing.
     """
 
     mode: FixMode = FixMode.AUTO
     policies: Policies = Policies.ANY
     simulate: bool = False
     enable_mappings: bool = False
+    no_external_sources: tuple[str, ...] = ()
+    watch_hours: int = 24
     managed_elsewhere: tuple[ManagedElsewhere, ...] = ()
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.config.document import Fixes, ManagedElsewhere, ManagingTool, Policies
-from permission_guard.config.forms import Choice, Flag, Key, ListOf, ObjectOf
-from permission_guard.config.narrowing import FUNCTIONS, FUNCTIONS_DESCRIPTION, MAX_ITEMS, TAGS, why_not_narrow
+from permission_guard.config.forms import Choice, Flag, Integer, Key, ListOf, ObjectOf
+from permission_guard.config.narrowing import FUNCTIONS, FUNCTIONS_DESCRIPTION, MAX_ITEMS, TAGS, narrows
 from permission_guard.config.settings import FixMode
-from permission_guard.config.texts import CALLER, ROLE
+from permission_guard.config.texts import CALLER, FUNCTION, ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+MAX_WATCH_HOURS: Final = 168
+"""CloudWatch keeps the metrics of a minute for 15 days: those of twice this time are needed."""
 
 MANAGED_NARROWING: Final = ("functions", "roles", "tags", "callers")
 """The keys that narrow an entry of `fixes.managed_elsewhere`."""
 
 
 def _managed_mistake(given: Mapping[str, Any]) -> str | None:
-    return why_not_narrow(given, MANAGED_NARROWING, "this entry would stop all fixes")
+    if any(narrows(given[key]) for key in MANAGED_NARROWING if key in given):
+        return None
+    return f"this entry would stop all fixes. Add one of {', '.join(MANAGED_NARROWING)}, narrower than *."
 
 
 MANAGED_ELSEWHERE: Final = ObjectOf(
@@ -78,6 +83,19 @@ FIXES: Final = ObjectOf(
             form=Flag(),
             description="Whether a fix of PG201 also enables an event source mapping that AWS disabled because of the "
             "missing permission. A mapping that a person disabled stays disabled.",
+        ),
+        Key(
+            name="no_external_sources",
+            form=ListOf(FUNCTION, "functions", MAX_ITEMS),
+            description="Functions that no source of another account invokes: names, globs or full ARNs. The bot "
+            "cannot see such sources: for other functions, a fix that narrows a statement needs an approval in the "
+            "mode auto too.",
+        ),
+        Key(
+            name="watch_hours",
+            form=Integer(1, MAX_WATCH_HOURS),
+            description="How many hours after a fix that narrows a statement the bot watches whether the function is "
+            "still invoked.",
         ),
         Key(
             name="managed_elsewhere",

@@ -39,6 +39,12 @@ def effective_mode(config: GuardConfig, rule_id: str, ceiling: FixMode) -> Effec
     return found if ceiling.allows_more_than(found.mode) else EffectiveMode(ceiling, "FixMode")
 
 
+def is_set_for_rule(config: GuardConfig, rule_id: str, mode: FixMode) -> bool:
+    """Return whether the document sets a mode for a rule by its id, and not only for all rules."""
+    rule = config.rules.get(rule_id)
+    return rule is not None and rule.fix is mode
+
+
 def modes_above(config: GuardConfig, ceiling: FixMode) -> Iterator[EffectiveMode]:
     """Yield each mode that a document sets above the ceiling, where it has no effect.
 

@@ -27,7 +27,6 @@ from permission_guard.config.narrowing import (
     TAGS,
     TAGS_DESCRIPTION,
     narrows,
-    why_not_narrow,
 )
 from permission_guard.config.rule_names import ROLE_RULES
 from permission_guard.config.settings import FixMode
@@ -103,7 +102,9 @@ def _never_matches(given: Mapping[str, Any]) -> str | None:
 
 
 def _exclusion_mistake(given: Mapping[str, Any]) -> str | None:
-    return why_not_narrow(given, EXCLUSION_NARROWING, "this exclusion would stop all checks")
+    if any(narrows(given[key]) for key in EXCLUSION_NARROWING if key in given):
+        return None
+    return f"this exclusion would stop all checks. Add one of {', '.join(EXCLUSION_NARROWING)}, narrower than *."
 
 
 TRUST: Final = ObjectOf(

@@ -197,7 +197,8 @@ class FixSettings:
     """The settings of the fix function. `max_fixes_an_hour` applies to the whole account and region.
 
     `decide_fix_arn` is the ARN of the function that takes decisions about proposals. `owned_policies` are the ARNs of
-    the stack's own policies that fixes may attach.
+    the stack's own policies that fixes may attach. `replaces_policies` is whether fixes may replace a whole
+    resource-based policy.
     """
 
     findings_table: str
@@ -207,6 +208,7 @@ class FixSettings:
     max_fixes_an_hour: int
     decide_fix_arn: str
     owned_policies: tuple[str, ...] = ()
+    replaces_policies: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -222,6 +224,7 @@ class FixSettings:
             max_fixes_an_hour=int(limit),
             decide_fix_arn=_required(environment, "DECIDE_FIX_ARN"),
             owned_policies=tuple(filter(None, environment.get("OWNED_POLICY_ARNS", "").split(","))),
+            replaces_policies=environment.get("ATOMIC_NARROWING", "") == "true",
         )
 
 

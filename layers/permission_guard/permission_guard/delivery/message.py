@@ -38,7 +38,7 @@ HAPPENED: Mapping[Transition, str] = {
     Transition.FIX_APPLIED: "Fix applied and verified. The finding resolves at the next check.",
     Transition.FIX_REFUSED: "The bot refused to fix this. Nothing was changed. Manual action required.",
     Transition.FIX_FAILED: "The fix failed. Manual action required.",
-    Transition.FIX_UNDO_REQUESTED: "Someone requested that the fix be undone.",
+    Transition.FIX_UNDO_REQUESTED: "Someone, or the bot itself, requested that the fix be undone.",
     Transition.FIX_UNDONE: "The fix was undone. What others changed since stays. It is not applied again by itself.",
 }
 """What happened, for each transition."""

@@ -23,7 +23,7 @@ _VALUE = 2_100
 
 
 def plan_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
-    """Yield titles and texts: the calls, what they change, what the plan rests on, what is unknown, and its hash.
+    """Yield titles and texts: the calls, what they change, on what the plan rests, its certificate, and its hash.
 
     Nothing for a fix without a plan: it was refused, or an earlier version recorded it.
     """
@@ -33,6 +33,8 @@ def plan_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
     yield "Before and after", "\n".join(_changes(fix.before, fix.after or fix.expected)) or "Nothing changes."
     if fix.rests_on:
         yield "What the plan rests on", "\n".join([*_entries(fix.rests_on), f"read at: {fix.planned_at}"])
+    if fix.certificate:
+        yield "What is certain about the plan", "\n".join(_certificate(fix.certificate))
     if fix.resolves:
         yield "What it also resolves", "\n".join(f"finding {one_line(one, _VALUE)}" for one in fix.resolves)
     yield "What is unknown", "\n".join(one_line(text, _VALUE) for text in fix.unknowns) or "Nothing."
@@ -62,8 +64,9 @@ def undo_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
 def undo_preview(fix: FixRecord) -> str:
     """Return what the undo of an applied fix changes, as far as it still is as the fix left it."""
     kept = {"mapping_state_reason"} if fix.enabled_mapping else {"mapping_state_reason", "mapping_state"}
-    restored = {name: value for name, value in fix.before.items() if name not in kept}
-    return "\n".join(_changes(fix.after or fix.expected, restored)) or "Nothing changes."
+    left = fix.after or fix.expected
+    restored = {name: value for name, value in fix.before.items() if name in left and name not in kept}
+    return "\n".join(_changes(left, restored)) or "Nothing changes."
 
 
 def approved_until(fix: FixRecord) -> str:
@@ -88,6 +91,12 @@ def _calls(calls: Iterable[PlannedCall]) -> Iterator[str]:
     for call in calls:
         yield one_line(call.operation, _VALUE)
         yield from (f"  {line}" for line in _entries(call.parameters))
+
+
+def _certificate(certificate: Mapping[str, JSON]) -> Iterator[str]:
+    """Yield whether it holds, and its grounds."""
+    yield f"The certificate ({one_line(str(certificate.get('kind')), _VALUE)}) holds:"
+    yield from (f"  {_value(text)}" for text in certificate.get("grounds", ()))
 
 
 def _entries(values: Mapping[str, JSON]) -> Iterator[str]:

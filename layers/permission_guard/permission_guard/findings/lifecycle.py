@@ -29,14 +29,16 @@ from permission_guard.model.findings import (
     PastTransition,
     Status,
     Transition,
+    UndoRecord,
 )
 from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from permission_guard.model.findings import FixRecord
     from permission_guard.model.state import ManagedBy
     from permission_guard.model.verdicts import Remedy
     from permission_guard.rules.base import Rule
@@ -162,6 +164,14 @@ def reopened(finding: Finding, now: str, cause: Cause = UNKNOWN_CAUSE) -> Change
     """Return the change that opens a resolved or suppressed finding again."""
     after = _changed(finding, Transition.REOPENED, now, cause)
     return Change(replace(after, status=Status.OPEN, opened_at=now, resolution=""), finding.revision)
+
+
+def undo_requested(finding: Finding, fix: FixRecord, *, by: str, at: str, reason: str) -> Finding:
+    """Return a finding after a request to undo its applied fix."""
+    undo = UndoRecord(revision=finding.revision, by=by, at=at, reason=reason)
+    return replace(
+        advanced(finding, Transition.FIX_UNDO_REQUESTED, at, Cause(by=by)), fix=replace(fix, undo_record=undo)
+    )
 
 
 def undone(finding: Finding, now: str, by: str, *, is_solved: bool) -> Finding:
@@ -302,11 +312,6 @@ def is_about(verdict: Verdict, finding: Finding) -> bool:
     if verdict.subject is None or verdict.finding_id == finding.id:
         return True
     return verdict.subject.endswith("/*") and f"{finding.subject}/".startswith(verdict.subject[:-1])
-
-
-def verdict_about(finding: Finding, verdicts: Iterable[Verdict]) -> Verdict | None:
-    """Return what the finding's rule says about its subject, None if the subject no longer exists."""
-    return next((one for one in verdicts if one.rule_id == finding.rule_id and is_about(one, finding)), None)
 
 
 def managed(finding: Finding, managed_by: ManagedBy | None) -> Finding:

@@ -8,8 +8,9 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from permission_guard.errors import FixRefusedError, RetryableError
-from permission_guard.findings.lifecycle import verdict_about
+from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes.base import Plan, Rest
+from permission_guard.fixes.certificate import attach
 from permission_guard.fixes.guards import functions_sharing, guard_function, guard_role
 from permission_guard.fixes.plans import digest_of_policy, unknowns_of_role
 from permission_guard.fixes.policy_lists import is_shaped_by_tags, who_may_widen, without_tags
@@ -27,7 +28,7 @@ from permission_guard.remedies.aws_cli import aws
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from permission_guard.fixes.base import Check, FixState, Writer
+    from permission_guard.fixes.base import Check, FixState, Shows, Writer
     from permission_guard.iam import Policy
     from permission_guard.model.findings import Finding
     from permission_guard.model.state import Role, Snapshot
@@ -64,6 +65,7 @@ class AttachManagedPolicy:
         }
     )
     writes: ClassVar[frozenset[str]] = frozenset({"iam:AttachRolePolicy", "iam:DetachRolePolicy"})
+    is_safe: ClassVar[bool] = True
 
     def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState, check: Check) -> Plan:
         """Return the plan of the attachments; FixRefusedError when a guard refuses or cannot be evaluated."""
@@ -91,7 +93,7 @@ class AttachManagedPolicy:
             change={"action": "iam:AttachRolePolicy", "role_arn": role_arn, "policy_arns": list(policies)},
             calls=tuple(_attachment(role.name, arn) for arn in policies),
             before=_state(role_arn, role),
-            expected=_state(role_arn, replace(role, attached={**role.attached, **policies})),
+            expected=_state(role_arn, options.role_after(policies)),
             rests_on={
                 "function_arn": problem.function_arn,
                 "subject": problem.subject,
@@ -112,9 +114,10 @@ class AttachManagedPolicy:
             grants=_grants(policies.values(), role_arn),
             shared_by=shared_by,
             leads_to=options.state_after(policies),
+            certificate=attach(_policies(role), _policies(options.role_after(policies)), policies),
         )
 
-    def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
+    def apply(self, change: Mapping[str, JSON], writer: Writer, fix_state: FixState, shows: Shows) -> None:  # noqa: ARG002 - the attachments depend on nothing
         """Attach the policies."""
         for arn in _policy_arns(change):
             writer.attach_role_policy(role_name(change["role_arn"]), arn)
@@ -171,7 +174,7 @@ class AttachManagedPolicy:
             if role is not None and arn in role.attached and arn not in held
         )
 
-    def undo(self, call: PlannedCall, writer: Writer) -> None:
+    def undo(self, call: PlannedCall, change: Mapping[str, JSON], writer: Writer, fix_state: FixState) -> None:  # noqa: ARG002 - nor do these
         """Detach a policy."""
         writer.detach_role_policy(call.parameters["RoleName"], call.parameters["PolicyArn"])
 
@@ -225,19 +228,26 @@ class _Options:
 
     def _after(self, policies: Mapping[str, Policy]) -> Verdict | None:
         """Return what the finding's rule says if the role has these policies too."""
-        return verdict_about(self.finding, self.check(self.state_after(policies)))
+        return _about(self.finding, self.check(self.state_after(policies)))
 
     def state_after(self, policies: Mapping[str, Policy]) -> Snapshot:
         """Return the snapshot with the policies attached to the role."""
-        fixed = replace(self.role, attached={**self.role.attached, **policies})
-        return replace(self.snapshot, roles={**self.snapshot.roles, self.role.arn: fixed})
+        return replace(self.snapshot, roles={**self.snapshot.roles, self.role.arn: self.role_after(policies)})
+
+    def role_after(self, policies: Mapping[str, Policy]) -> Role:
+        """Return the role with the policies attached."""
+        return replace(self.role, attached={**self.role.attached, **policies})
 
 
 def _problem(finding: Finding, snapshot: Snapshot, check: Check) -> Verdict:
-    verdict = verdict_about(finding, check(snapshot))
+    verdict = _about(finding, check(snapshot))
     if verdict is None:
         raise FixRefusedError("The problem no longer exists.")
     return verdict
+
+
+def _about(finding: Finding, verdicts: Iterable[Verdict]) -> Verdict | None:
+    return next((one for one in verdicts if one.rule_id == finding.rule_id and is_about(one, finding)), None)
 
 
 def _is_fixed(verdict: Verdict | None) -> bool:
@@ -331,6 +341,11 @@ def _attachment(role: str, policy_arn: str) -> PlannedCall:
 
 def _state(role_arn: str, role: Role | None) -> Mapping[str, JSON]:
     return {"role_arn": role_arn, "attached_policies": sorted(role.attached) if role else None}
+
+
+def _policies(role: Role) -> list[Policy]:
+    """Return the identity-based policies of a role. One that could not be read is the same before and after."""
+    return [each for each in (*role.attached.values(), *role.inline.values()) if not isinstance(each, Unread)]
 
 
 def _grants(documents: Iterable[Policy], role_arn: str) -> tuple[Permission, ...] | None:

@@ -1,4 +1,4 @@
-"""The protocol of a fix: it plans one change from a fresh snapshot, and applies it."""
+"""The protocol of a fix: it plans one change of a role or of a resource-based policy, and applies it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from permission_guard.fixes.certificate import Certificate
+    from permission_guard.fixes.invoke_policies import InvokePolicy
     from permission_guard.fixes.policy_lists import PolicyLists
     from permission_guard.iam import Policy
     from permission_guard.model.findings import Finding, PlannedCall
@@ -29,7 +31,10 @@ class Plan:
     They and `before` are equal for the same state in AWS, so they contain no times. `unknowns` say what is not known.
     `missing` are the permissions that the finding is about. `grants` are all permissions that the change allows a role;
     None if they cannot be listed. `shared_by` are the ARNs of all functions that it concerns, empty if that is one.
-    `leads_to` is the snapshot after the change.
+    `leads_to` is the snapshot after the change. `narrows` is whether nothing is allowed after it that was not before.
+    `approval` says why a person has to approve it in the mode `auto` too, empty if nobody has to.
+    `certificate` says whether the change allows exactly what it should: a plan without one, or whose certificate does
+    not hold, is refused.
     """
 
     summary: str
@@ -44,6 +49,9 @@ class Plan:
     grants: tuple[Permission, ...] | None
     shared_by: tuple[str, ...] = ()
     leads_to: Snapshot | None = None
+    narrows: bool = False
+    approval: str = ""
+    certificate: Certificate | None = None
 
 
 @record
@@ -60,6 +68,10 @@ class Rest:
 
 Check = Callable[[Snapshot], Sequence[Verdict]]
 """Returns what the finding's rule says about a state."""
+
+
+Shows = Callable[[Callable[[], bool]], bool]
+"""Waits for AWS to show something; returns whether it does in time."""
 
 
 class FixState(Protocol):
@@ -83,8 +95,20 @@ class FixState(Protocol):
     def stack_of(self, physical_id: str) -> str | Unread | None:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
 
+    def stack_in_region(self, physical_id: str) -> str | Unread | None:
+        """Return the CloudFormation stack of the function's own region that owns a resource, None if none does."""
+
     def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
         """Return the ARNs of all functions that run with a role, in every enabled region."""
+
+    def invoke_policy(self, resource_arn: str) -> InvokePolicy | Unread:
+        """Read the resource-based policy of a function, version or alias with its revision, without a cache."""
+
+    def sees_every_source(self, target: FunctionTarget) -> bool:
+        """Return whether no source of another account invokes a function, as `fixes.no_external_sources` says."""
+
+    def replaces_policies(self) -> bool:
+        """Return whether fixes may replace a whole resource-based policy: the parameter `AtomicNarrowing`."""
 
 
 class Writer(Protocol):
@@ -95,6 +119,18 @@ class Writer(Protocol):
 
     def detach_role_policy(self, role_name: str, policy_arn: str) -> None:
         """Detach a managed policy from a role; detaching what is not attached changes nothing."""
+
+    def add_permission(self, parameters: Mapping[str, JSON], revision: str) -> None:
+        """Add a statement to a resource-based policy that has a revision, empty if there is no policy.
+
+        `parameters` are those of AddPermission. RetryableError if the policy has another revision by now.
+        """
+
+    def remove_permission(self, parameters: Mapping[str, JSON], revision: str) -> None:
+        """Remove a statement. The parameters are those of RemovePermission, the errors those of `add_permission`."""
+
+    def put_resource_policy(self, parameters: Mapping[str, JSON], revision: str) -> None:
+        """Replace a policy. The parameters are those of PutResourcePolicy, the errors those of `add_permission`."""
 
 
 class Writers(Protocol):
@@ -107,15 +143,17 @@ class Writers(Protocol):
 class Fix(Protocol):
     """A fix for the findings of some rules.
 
-    `reads` and `writes` are the IAM actions that it requires besides those of the rules. `apply`, `state` and
-    `is_applied` need only a plan's `change`, which is recorded: so an interrupted fix can be finished. What undoes it
-    needs the state before it besides, which is recorded too.
+    `reads` and `writes` are the IAM actions that it requires besides those of the rules. `is_safe`: in the mode `auto`
+    it is applied; one that is not only if the rule itself is set to `auto`. `apply`, `state` and `is_applied` need only
+    a plan's `change`, which is recorded: so an interrupted fix can be finished. What undoes it needs the state before
+    it besides, which is recorded too.
     """
 
     name: ClassVar[str]
     rule_ids: ClassVar[frozenset[str]]
     reads: ClassVar[frozenset[str]]
     writes: ClassVar[frozenset[str]]
+    is_safe: ClassVar[bool]
 
     def plan(self, finding: Finding, snapshot: Snapshot, fix_state: FixState, check: Check) -> Plan:
         """Return the plan for a finding that the snapshot still shows. `check` evaluates what the plan leads to.
@@ -123,8 +161,12 @@ class Fix(Protocol):
         FixRefusedError with the reason if there is none; RetryableError when state could not be read for now.
         """
 
-    def apply(self, change: Mapping[str, JSON], writer: Writer) -> None:
-        """Apply the change."""
+    def apply(self, change: Mapping[str, JSON], writer: Writer, fix_state: FixState, shows: Shows) -> None:
+        """Apply the change; calls that are in effect are not made again.
+
+        `shows` waits for the effect of a call, where the next one needs it. RetryableError if that is not seen, or the
+        state is not the one of the plan any more: what is left is then planned again.
+        """
 
     def rest(
         self, change: Mapping[str, JSON], before: Mapping[str, JSON], snapshot: Snapshot, fix_state: FixState
@@ -155,5 +197,5 @@ class Fix(Protocol):
         RetryableError when the state cannot be read.
         """
 
-    def undo(self, call: PlannedCall, writer: Writer) -> None:
-        """Make one of the calls that undo a change."""
+    def undo(self, call: PlannedCall, change: Mapping[str, JSON], writer: Writer, fix_state: FixState) -> None:
+        """Make one of the calls that undo a change. RetryableError if the state is not the one of the plan any more."""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from permission_guard.config.fix_modes import effective_mode
 from permission_guard.errors import UNREADABLE, RequestRefusedError
-from permission_guard.findings.lifecycle import Change, advanced
+from permission_guard.findings.lifecycle import Change, advanced, undo_requested
 from permission_guard.findings.role_permissions import CLOCK_SKEW
 from permission_guard.fixes.stop import why_stopped
 from permission_guard.iam.arn import require_arn
 from permission_guard.model.arns import parse_function_arn
-from permission_guard.model.findings import APPROVAL, Cause, FixResult, Status, Transition, UndoRecord
+from permission_guard.model.findings import APPROVAL, Cause, FixResult, Status, Transition
 from permission_guard.model.signed_requests import (
     ARN,
     NONCE,
@@ -226,9 +226,7 @@ def _undo_requested(finding: Finding, decision: Decision) -> Finding:
         raise RequestRefusedError(why)
     if finding.fix is None or finding.revision != decision.revision or finding.fix.plan_hash != decision.plan_hash:
         raise RequestRefusedError("the finding has changed: read it again, with permission-guard fixes show")
-    undo = UndoRecord(revision=decision.revision, by=decision.by, at=decision.at, reason=decision.reason)
-    requested = advanced(finding, Transition.FIX_UNDO_REQUESTED, decision.at, Cause(by=decision.by))
-    return replace(requested, fix=replace(finding.fix, undo_record=undo))
+    return undo_requested(finding, finding.fix, by=decision.by, at=decision.at, reason=decision.reason)
 
 
 def _decided(finding: Finding, decision: Decision) -> Finding:

@@ -19,8 +19,9 @@ from permission_guard.errors import (
 )
 from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.exceptions import why_exempt
-from permission_guard.findings.lifecycle import verdict_about
+from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes import fix_for
+from permission_guard.fixes.approval import why_to_approve
 from permission_guard.fixes.guards import ManagedByCodeError, guard_function
 from permission_guard.fixes.planner import Planner
 from permission_guard.fixes.plans import in_words, progress_of, proposal, why_not_approved
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.afterwards import Afterwards
     from permission_guard.fixes.base import Fix, FixState, Plan, Writers
     from permission_guard.fixes.decisions import Decision
+    from permission_guard.fixes.own_undo import OwnUndo
     from permission_guard.fixes.stop import BreakerStore
     from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
     from permission_guard.model.state import Snapshot
@@ -85,6 +87,7 @@ class Fixer:
     stop: BreakerStore
     writers: Writers
     afterwards: Afterwards
+    own_undo: OwnUndo
     clock: Callable[[], str]
     wait: Callable[[float], None]
     token: Callable[[], str]
@@ -162,7 +165,8 @@ class Fixer:
         self, target: FunctionTarget, owned: Finding, fix: Fix, started: FixRecord, before: Snapshot
     ) -> str:
         """Return why the plan of a started fix would be another one for a state, empty if it would be the same."""
-        verdict = verdict_about(owned, evaluate(before, (self.rules[owned.rule_id],)).verdicts)
+        verdicts = evaluate(before, (self.rules[owned.rule_id],)).verdicts
+        verdict = next((one for one in verdicts if is_about(one, owned)), None)
         if verdict is None or verdict.outcome is Outcome.PASS:
             return "the problem no longer exists"
         try:
@@ -224,6 +228,7 @@ class Fixer:
             self.stop,
             self.writers,
             self.afterwards,
+            self.own_undo,
             self._recorder,
             self.clock,
             self.wait,
@@ -254,7 +259,7 @@ class Fixer:
         planned = replace(planned, declined_by=declined_by(finding.fix), reverted=reverted, resolves=resolves)
         decision = self._decision(finding)
         approval = decision if decision and decision.approves(planned.plan_hash, self.clock()) else None
-        applies, why = (True, "") if approval else self._without_approval(target, finding, plan, others)
+        applies, why = (True, "") if approval else self._without_approval(target, fix, finding, plan, others)
         if decision and not approval:
             why = f"{why_not_approved(decision, finding.fix, planned)} {why}".rstrip()
         planned = replace(planned, summary=f"{plan.summary}. {why}" if why else plan.summary)
@@ -285,16 +290,16 @@ class Fixer:
         return self.decisions.decision(finding.id, finding.revision - 1)
 
     def _without_approval(
-        self, target: FunctionTarget, finding: Finding, plan: Plan, others: Sequence[Finding]
+        self, target: FunctionTarget, fix: Fix, finding: Finding, plan: Plan, others: Sequence[Finding]
     ) -> tuple[bool, str]:
         """Return whether a plan is applied without an approval, and why, for its summary."""
         if self._mode(finding).mode is not FixMode.AUTO:
             return False, ""
         if declined := why_declined(finding, plan.calls, others) or why_rejected(finding, others):
             return False, declined
-        if plan.shared_by:
-            return False, f"{len(plan.shared_by)} functions use the role, so a person has to approve it."
-        if self.auto_fix is AutoFix.GRANT:
+        if why := why_to_approve(self.config, fix, finding, plan):
+            return False, why
+        if plan.narrows or self.auto_fix is AutoFix.GRANT:
             return True, ""
         permissions = self._planner.permissions(target, finding)
         reasons = reasons_to_wait(plan, permissions)
@@ -318,7 +323,7 @@ class Fixer:
         """
         intent, writer = fix_of(finding), StoppableWriter(self.writers.for_finding(finding.id), self.stop)
         try:
-            fix.apply(change, writer)
+            fix.apply(change, writer, self.fix_state, self._shows)
         except FixingStoppedError as error:
             made = [*done, *writer.made]
             progress = progress_of(intent.calls, made) if made else ""
@@ -330,12 +335,18 @@ class Fixer:
             summary = f"{str(error).removesuffix('.')}. Done: {in_words(made)}." if made else str(error)
             outcome = self._recorder.record(target, finding, replace(intent, result=FixResult.FAILED, summary=summary))
             return replace(outcome, stopped=why_stopped(self.stop))
-        for delay in self.verify_after:
-            self.wait(delay)
-            if fix.is_applied(intent.change, self.fix_state):
-                return self._record_applied(target, finding, fix)
+        if self._shows(lambda: fix.is_applied(intent.change, self.fix_state)):
+            return self._record_applied(target, finding, fix)
         # Raised, not recorded as failed: AWS accepted the change, and a later read will show it.
         raise FixNotVisibleError(f"AWS does not show the change yet: {intent.summary}. Undo: {intent.undo}")
+
+    def _shows(self, is_visible: Callable[[], bool]) -> bool:
+        """Wait for AWS to show something; return whether it does in time."""
+        for delay in self.verify_after:
+            self.wait(delay)
+            if is_visible():
+                return True
+        return False
 
     def _record_applied(self, target: FunctionTarget, finding: Finding, fix: Fix) -> FixOutcome:
         """Do what follows a fix that AWS shows, and record it. The summary says if the rule does not pass yet.
@@ -356,6 +367,8 @@ class Fixer:
         summary = followed.fix.summary
         if verdict is not None and verdict.outcome is not Outcome.PASS:
             summary = f"{summary.rstrip('.')}. The check does not pass yet: {verdict.reason}"
+        # Before the result: nothing can request to undo a fix that is not recorded as applied.
+        self.own_undo.remember(finding.id, followed.fix)
         applied = replace(followed.fix, result=FixResult.APPLIED, summary=summary, after=after, declined_by="")
         return replace(self._recorder.record(target, finding, applied), stopped=followed.stopped)
 

@@ -48,8 +48,11 @@ class Managers:
     callers: tuple[Caller, ...] | None = ()
 
 
-def guard_managed_elsewhere(managers: Managers, finding: Finding, snapshot: Snapshot, role: Role) -> None:
-    """Refuse what Terraform or another tool manages: by its callers, by the tags, or by the entries."""
+def guard_managed_elsewhere(managers: Managers, finding: Finding, snapshot: Snapshot, role: Role | None) -> None:
+    """Refuse what Terraform or another tool manages: by its callers, by the tags, or by the entries.
+
+    `role` is None for a fix that does not change the role: then no entry that names roles matches.
+    """
     target = snapshot.target
     if managers.callers is None:
         raise FixRefusedError(f"Unknown who changes {target.arn} and its role: what the checks remember is unreadable.")
@@ -65,18 +68,22 @@ def guard_managed_elsewhere(managers: Managers, finding: Finding, snapshot: Snap
             raise ManagedByCodeError(f"{reason}: change its configuration.", ManagedBy(caller.tool))
     for number, entry in enumerate(managers.entries):
         if is_managed(entry, snapshot, role, managers.callers):
-            what = role.arn if entry.roles else target.arn
+            what = role.arn if role and entry.roles else target.arn
             reason = f"{what} is managed by {_name(entry.tool)}, as fixes.managed_elsewhere[{number}] says"
-            owner = ManagedBy(str(entry.tool), role=role.name if entry.roles else "", is_configured=True)
+            owner = ManagedBy(str(entry.tool), role=role.name if role and entry.roles else "", is_configured=True)
             raise ManagedByCodeError(f"{reason}: change its configuration.", owner)
 
 
-def is_managed(entry: ManagedElsewhere, snapshot: Snapshot, role: Role, callers: Iterable[Caller]) -> bool:
+def is_managed(entry: ManagedElsewhere, snapshot: Snapshot, role: Role | None, callers: Iterable[Caller]) -> bool:
     """Return whether a function and its role match every key of an entry."""
     return (
         (not entry.functions or names_function(entry.functions, snapshot.target))
-        and (not entry.roles or any(compile_glob(glob).matches(role.name) for glob in entry.roles))
-        and (not entry.tags or has_tags(snapshot.tags, entry.tags) or has_tags(role.tags, entry.tags))
+        and (not entry.roles or (role is not None and any(compile_glob(one).matches(role.name) for one in entry.roles)))
+        and (
+            not entry.tags
+            or has_tags(snapshot.tags, entry.tags)
+            or (role is not None and has_tags(role.tags, entry.tags))
+        )
         and (
             not entry.callers
             or any(compile_glob(glob).matches(caller.by) for glob in entry.callers for caller in callers)
@@ -109,6 +116,21 @@ def guard_role(role: Role, account: str, stack: str | Unread | None) -> None:
     if role_account(role.arn) != account:
         raise FixRefusedError(f"{role.arn} is in another account.")
     _guard_tags(role.arn, role.tags)
+
+
+def guard_statement(name: str, stack: str | Unread | None) -> None:
+    """Refuse to remove a statement that a CloudFormation stack created: its Sid is the resource's physical id.
+
+    `stack` is read from CloudFormation. RetryableError when that read failed for now.
+    """
+    if isinstance(stack, Unread):
+        reason = f"Unknown whether a CloudFormation stack owns the statement {name!r}: {stack}."
+        raise FixRefusedError(reason) if stack.denied else RetryableError(reason)
+    if stack is not None:
+        owner = ManagedBy("cloudformation", stack)
+        raise ManagedByCodeError(
+            f"The statement {name!r} belongs to the CloudFormation stack {stack}: change its template.", owner
+        )
 
 
 def functions_sharing(role: Role, target: FunctionTarget, users: tuple[str, ...] | Unread) -> tuple[str, ...]:

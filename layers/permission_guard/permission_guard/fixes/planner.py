@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from permission_guard.checks.engine import evaluate
 from permission_guard.errors import FixRefusedError, RetryableError
-from permission_guard.findings.lifecycle import verdict_about
+from permission_guard.findings.lifecycle import is_about
 from permission_guard.fixes.guards import Managers, guard_managed_elsewhere
 from permission_guard.fixes.restore import removals
 from permission_guard.fixes.reverted import reverted_fixes
 from permission_guard.model.findings import FixResult
 from permission_guard.model.state import Role
+from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Outcome
 from permission_guard.records import record
 
@@ -46,14 +47,21 @@ class Planner:
         """Read the current state and evaluate the finding's rule; the verdict is None if the subject was deleted."""
         rule = self.rules[finding.rule_id]
         snapshot = self.source.snapshot_for_fix(target, rule.direction)
-        return snapshot, verdict_about(finding, evaluate(snapshot, (rule,)).verdicts)
+        report = evaluate(snapshot, (rule,))
+        for verdict in report.verdicts:
+            if is_about(verdict, finding):
+                return snapshot, verdict
+        return snapshot, None
 
     def guard_managed(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> None:
         """Refuse what a tool outside CloudFormation manages. What else is wrong with the role, the fix says."""
+        direction = self.rules[finding.rule_id].direction
         role = snapshot.roles.get(verdict.evidence.get("role_arn", ""))
         if not isinstance(role, Role):
-            return
-        checkpoint = self.store.checkpoint(target, self.rules[finding.rule_id].direction)
+            if direction is Direction.EXECUTION_ROLE:
+                return
+            role = None
+        checkpoint = self.store.checkpoint(target, direction)
         callers = checkpoint.callers if checkpoint.is_complete else None
         guard_managed_elsewhere(Managers(self.config.fixes.managed_elsewhere, callers), finding, snapshot, role)
 

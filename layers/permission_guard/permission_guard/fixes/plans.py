@@ -29,7 +29,15 @@ _MAX_UNKNOWN: Final = 500
 
 
 def proposal(fix: Fix, plan: Plan, *, at: str, attempts: int) -> FixRecord:
-    """Return the record of a plan that was made at a time. FixRefusedError if it is too long to be recorded whole."""
+    """Return the record of a plan that was made at a time.
+
+    FixRefusedError if its certificate does not hold, and if it is too long to be recorded whole.
+    """
+    certificate = plan.certificate
+    if certificate is None:
+        raise FixRefusedError("The plan has no certificate.")
+    if not certificate.holds:
+        raise FixRefusedError(f"It is not certain that the plan changes only what it should: {certificate.reason}")
     record = FixRecord(
         name=fix.name,
         result=FixResult.PROPOSED,
@@ -43,6 +51,7 @@ def proposal(fix: Fix, plan: Plan, *, at: str, attempts: int) -> FixRecord:
         rests_on=plan.rests_on,
         unknowns=tuple(_shortened(plan.unknowns)),
         planned_at=at,
+        certificate=certificate.document,
     )
     size = len(json.dumps(record.plan))
     if size > MAX_PLAN:

@@ -9,11 +9,12 @@ from permission_guard.fixes.stop import why_stopped
 from permission_guard.model.findings import PlannedCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from permission_guard.fixes.base import Writer
     from permission_guard.fixes.mappings import MappingWriter
     from permission_guard.fixes.stop import StopState
+    from permission_guard.model.targets import JSON
 
 
 class _Stoppable:
@@ -31,7 +32,7 @@ class _Stoppable:
 
 
 class StoppableWriter(_Stoppable):
-    """Changes roles through a writer."""
+    """Changes roles and resource-based policies through a writer."""
 
     def __init__(self, writer: Writer, stop: StopState) -> None:
         super().__init__(stop)
@@ -50,6 +51,21 @@ class StoppableWriter(_Stoppable):
             operation="iam:DetachRolePolicy", parameters={"RoleName": role_name, "PolicyArn": policy_arn}
         )
         self._make(call, lambda: self._writer.detach_role_policy(role_name, policy_arn))
+
+    def add_permission(self, parameters: Mapping[str, JSON], revision: str) -> None:
+        """Add a statement to a resource-based policy."""
+        call = PlannedCall(operation="lambda:AddPermission", parameters=parameters)
+        self._make(call, lambda: self._writer.add_permission(parameters, revision))
+
+    def remove_permission(self, parameters: Mapping[str, JSON], revision: str) -> None:
+        """Remove a statement from a resource-based policy."""
+        call = PlannedCall(operation="lambda:RemovePermission", parameters=parameters)
+        self._make(call, lambda: self._writer.remove_permission(parameters, revision))
+
+    def put_resource_policy(self, parameters: Mapping[str, JSON], revision: str) -> None:
+        """Replace a resource-based policy."""
+        call = PlannedCall(operation="lambda:PutResourcePolicy", parameters=parameters)
+        self._make(call, lambda: self._writer.put_resource_policy(parameters, revision))
 
 
 class StoppableMappingWriter(_Stoppable):

@@ -1,4 +1,4 @@
-"""Undo one applied fix, as a person requested it: only what the fix changed, and what is still so.
+"""Undo one applied fix, as a person or the bot itself requested it: only what the fix changed, and what is still so.
 
 What followed the fix is undone first: Lambda would go on to read the source with a role that may no longer do so.
 
@@ -21,7 +21,8 @@ from permission_guard.errors import (
     WriteFailedError,
 )
 from permission_guard.findings.exceptions import exclusion_of
-from permission_guard.findings.lifecycle import verdict_about
+from permission_guard.findings.lifecycle import is_about
+from permission_guard.findings.watch import BOT
 from permission_guard.fixes.afterwards import WRITES as AFTERWARDS
 from permission_guard.fixes.guards import guard_function
 from permission_guard.fixes.plans import in_words
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.afterwards import Afterwards
     from permission_guard.fixes.base import Fix, FixState, Writers
     from permission_guard.fixes.decisions import Decision
+    from permission_guard.fixes.own_undo import OwnUndo
     from permission_guard.fixes.recorder import FixOutcome, FixRecorder
     from permission_guard.fixes.stop import BreakerStore
     from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
@@ -64,6 +66,7 @@ class Undoer:
     stop: BreakerStore
     writers: Writers
     afterwards: Afterwards
+    own_undo: OwnUndo
     recorder: FixRecorder
     clock: Callable[[], str]
     wait: Callable[[float], None]
@@ -108,6 +111,8 @@ class Undoer:
             raise FixRefusedError(
                 f"The limit of {self.max_fixes_an_hour} fixes per hour is reached. Request the undo again in an hour."
             )
+        if undo.by == BOT:
+            self.own_undo.begin(finding.id, fix_record, undo)
         if fix_record.result is FixResult.UNDOING:
             return undo
         return replace(undo, calls=calls, before=self._state(fix_record, fix))
@@ -121,8 +126,13 @@ class Undoer:
         return {**fix.state(fix_record.change, self.fix_state), **self.afterwards.state(fix_record)}
 
     def _request(self, finding_id: str, fix_record: FixRecord) -> Decision:
-        """Return the recorded request of a person to undo exactly this fix. An event or a finding proves none."""
+        """Return the recorded request of a person to undo exactly this fix. An event or a finding proves none.
+
+        What the bot itself requested is proven by the metrics.
+        """
         undo = undo_of(fix_record)
+        if undo.by == BOT:
+            return self.own_undo.request(finding_id, fix_record, undo)
         decision = self.decisions.decision(finding_id, undo.revision)
         if decision is None or not decision.is_undo_of(fix_record.plan_hash):
             raise FixRefusedError("The table of decisions has no request to undo this fix.")
@@ -147,17 +157,24 @@ class Undoer:
         """Make the recorded calls that are left, and verify; FixNotVisibleError when AWS does not show it in time."""
         try:
             self._make(self._left(owned, fix), owned, fix)
+            is_shown = self._is_shown(owned, fix)
         except FixRefusedError as error:
             return self._not_undone(target, owned, FixResult.REFUSED, str(error))
         except WriteFailedError as error:
             self._count(owned)
             outcome = self._not_undone(target, owned, FixResult.FAILED, str(error))
             return replace(outcome, stopped=why_stopped(self.stop))
+        if is_shown:
+            return self._undone(target, owned, fix)
+        raise FixNotVisibleError(f"AWS does not show yet that the fix is undone: {fix_of(owned).summary}")
+
+    def _is_shown(self, owned: Finding, fix: Fix) -> bool:
+        """Wait for AWS to show that nothing is left to undo; return whether it does in time."""
         for delay in self.verify_after:
             self.wait(delay)
             if not self._left(owned, fix):
-                return self._undone(target, owned, fix)
-        raise FixNotVisibleError(f"AWS does not show yet that the fix is undone: {fix_of(owned).summary}")
+                return True
+        return False
 
     def _make(self, calls: Sequence[PlannedCall], owned: Finding, fix: Fix) -> None:
         """Make calls one by one. FixRefusedError if fixing is stopped before one of them.
@@ -171,7 +188,7 @@ class Undoer:
                 if call.operation in AFTERWARDS:
                     self.afterwards.undo(call, owned.id)
                 else:
-                    fix.undo(call, writer)
+                    fix.undo(call, fix_of(owned).change, writer, self.fix_state)
                 made.append(call)
         except FixingStoppedError as error:
             done = f"Done: {in_words(made)}. " if made else ""
@@ -214,7 +231,7 @@ class Undoer:
         """
         rule = self.rules[owned.rule_id]
         verdicts = evaluate(self.source.snapshot_for_fix(target, rule.direction), (rule,)).verdicts
-        verdict = verdict_about(owned, verdicts)
+        verdict = next((one for one in verdicts if is_about(one, owned)), None)
         return verdict is None or verdict.outcome is Outcome.PASS
 
     def _not_undone(self, target: FunctionTarget, owned: Finding, result: FixResult, why: str) -> FixOutcome:

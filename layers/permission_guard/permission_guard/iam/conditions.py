@@ -32,7 +32,7 @@ class Condition:
     """One operator, one key and its values.
 
     `operator` is None for Null. It is also None if the condition is invalid: then `problem` says why, and the result is
-    UNKNOWN.
+    UNKNOWN. `has_variables`: a value contains a policy variable, or `${*}`, `${?}` or `${$}`.
     """
 
     __slots__ = (
@@ -41,6 +41,7 @@ class Condition:
         "_inputs",
         "_last",
         "_values",
+        "has_variables",
         "if_exists",
         "key",
         "name",
@@ -69,6 +70,7 @@ class Condition:
         self.if_exists = base.endswith(_IF_EXISTS)
         texts = scalars(raw)
         self.texts: tuple[str, ...] = tuple(texts or ())
+        self.has_variables = variables and any("${" in text for text in self.texts)
         if not texts:
             self.problem = f"the values of {key!r} are neither a string nor a list of strings"
         elif base == _NULL and not colon:
@@ -87,7 +89,7 @@ class Condition:
             self.problem = f"{self.name!r} is not a condition operator"
             return
         self.operator = operator
-        if operator.name in {"StringEquals", "StringNotEquals"} and not (variables and any("${" in t for t in texts)):
+        if operator.name in {"StringEquals", "StringNotEquals"} and not self.has_variables:
             self._exact = frozenset(texts)
         else:
             self._values = [operator.prepare(text, variables) for text in texts]

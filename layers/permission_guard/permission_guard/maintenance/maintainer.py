@@ -1,4 +1,4 @@
-"""The maintenance run: end suppressions, suppress what the configuration excepts, report exceptions and baseline."""
+"""The maintenance run: end suppressions, suppress what the configuration excepts, watch fixes, send digests."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 from permission_guard.errors import ConflictError
 from permission_guard.findings.baseline import Baselines, BaselineStatus
 from permission_guard.findings.conflicts import retry_on_conflict
+from permission_guard.findings.watch import is_watched
 from permission_guard.maintenance.baseline import BaselineTally
 from permission_guard.maintenance.exceptions import exceptions_digest, review
 from permission_guard.maintenance.state import MaintenanceStates
 from permission_guard.maintenance.suppressions import configuration_digest, of_open, of_suppressed
+from permission_guard.maintenance.watches import watch
 from permission_guard.model.findings import Status
 from permission_guard.records import record
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from permission_guard.maintenance.state import MaintenanceState
     from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
+    from permission_guard.model.metrics import MetricReader
     from permission_guard.model.targets import FindingTarget, FunctionTarget
 
 MIN_MILLIS: Final = 60_000
@@ -48,6 +51,9 @@ class Findings(Protocol):
 
     def keys_of(self, status: Status) -> Iterable[tuple[FindingTarget, str]]:
         """List the target and the id of each finding with a status."""
+
+    def applied_since(self, since: str) -> Iterable[tuple[FindingTarget, str]]:
+        """List the target and the id of each finding with a fix that was applied since a time."""
 
     def findings_of(self, target: FindingTarget) -> StoredFindings:
         """Return every recorded finding of a function or a role."""
@@ -90,11 +96,15 @@ class Outcome(StrEnum):
 
 @record
 class Maintenance:
-    """What one run did. `unreadable` are ids of findings, and `failures` says what failed, with the reason."""
+    """What one run did. `undos` counts the fixes that it requested to undo.
+
+    `unreadable` are ids of findings, and `failures` says what failed, with the reason.
+    """
 
     outcome: Outcome
     reopened: int = 0
     suppressed: int = 0
+    undos: int = 0
     digests: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
@@ -113,6 +123,7 @@ class Maintainer:
         store: MaintenanceStore,
         first_list: FirstList,
         queue: DigestSender,
+        metrics: MetricReader,
         *,
         config: Callable[[], GuardConfig],
         clock: Callable[[], str],
@@ -124,6 +135,7 @@ class Maintainer:
         self._store = store
         self._first_list = first_list
         self._queue = queue
+        self._metrics = metrics
         self._config = config
         self._clock = clock
         self._account = account
@@ -135,12 +147,46 @@ class Maintainer:
         run = _Run(self._config(), remaining_time_in_millis)
         state = self._store.state()
         try:
+            state = self._watched(state, run)
             state = self._exceptions(self._comparison(self._suppressed(state, run), run), run)
             self._store.put_state(state)
             self._baseline(run)
         except ConflictError:
             return run.result(Outcome.OVERTAKEN)
         return run.result(Outcome.STOPPED if run.is_stopped else Outcome.COMPLETE)
+
+    def _watched(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
+        """Watch the functions whose policies were narrowed: request to undo a fix, or send a digest about it, once."""
+        hours = run.config.fixes.watch_hours
+        since = datetime.fromisoformat(self._clock()) - timedelta(hours=hours)
+        due: list[str] = []
+        for target, finding_id in dict.fromkeys(self._findings.applied_since(since.isoformat(timespec="milliseconds"))):
+            if run.is_stopped:
+                return replace(state, watches=(*state.watches, *due))
+            try:
+                sent = retry_on_conflict(partial(self._watch, target, finding_id, state, run))
+            except Exception as error:  # noqa: BLE001 - the other functions must be watched
+                run.failures.append(_failure(target, error))
+                continue
+            due += [sent] if sent else []
+        return replace(state, watches=tuple(dict.fromkeys(due)))
+
+    def _watch(self, target: FindingTarget, finding_id: str, state: MaintenanceState, run: _Run) -> str:
+        """Watch one applied fix; return the id of the digest about it, empty if there is nothing to say."""
+        finding = next((one for one in self._findings.findings_of(target).findings if one.id == finding_id), None)
+        if finding is None or finding.fix is None or not is_watched(finding.fix):
+            return ""
+        seen = watch(finding, finding.fix, self._metrics, self._clock(), run.config.fixes.watch_hours)
+        if seen.unread:
+            run.failures.append(f"{target.arn}: {seen.unread}")
+        if seen.change is not None:
+            self._findings.put_finding(seen.change)
+            run.undos += 1
+        if seen.digest is None:
+            return ""
+        if seen.digest.id not in state.watches:
+            self._send(seen.digest, run)
+        return seen.digest.id
 
     def _suppressed(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
         """Reopen the findings whose suppression has ended, and see which exceptions suppress something."""
@@ -283,6 +329,7 @@ class _Run:
         self._remaining_time_in_millis = remaining_time_in_millis
         self.matched: set[str] = set()
         self.changed = {Status.OPEN: 0, Status.SUPPRESSED: 0}
+        self.undos = 0
         self.digests: list[str] = []
         self.unreadable: frozenset[str] = frozenset()
         self.failures: list[str] = []
@@ -298,6 +345,7 @@ class _Run:
             outcome,
             self.changed[Status.OPEN],
             self.changed[Status.SUPPRESSED],
+            self.undos,
             tuple(self.digests),
             tuple(sorted(self.unreadable)),
             tuple(self.failures),

@@ -36,7 +36,7 @@ class MaintenanceState:
     `suppressed_after` and `open_after` are the ARNs of the targets up to which the suppressed and the open findings
     were handled, empty if all were. `configuration` is a digest of the exceptions with which open findings were last
     compared, and `comparisons` how many times they still are. `exceptions` has an entry for each exception's id.
-    `revision` counts the writes.
+    `watches` are the ids of the digests about watched fixes that were sent. `revision` counts the writes.
     """
 
     revision: int = 0
@@ -45,6 +45,7 @@ class MaintenanceState:
     configuration: str = ""
     comparisons: int = 0
     exceptions: Mapping[str, ExceptionMemory] = field(default_factory=dict, hash=False)
+    watches: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, JSON]:
         """Return the state as JSON values."""
@@ -53,13 +54,14 @@ class MaintenanceState:
             name: {key: value for key, value in asdict(memory).items() if value}
             for name, memory in self.exceptions.items()
         }
-        return {**asdict(self), "exceptions": exceptions}
+        return {**asdict(self), "exceptions": exceptions, "watches": list(self.watches)}
 
     @classmethod
     def from_document(cls, document: Mapping[str, JSON]) -> Self:
         """Read a state. One of UNREADABLE if it is invalid; unknown fields are ignored."""
         fields = known_fields(cls, document)
         fields["exceptions"] = {name: _memory(one) for name, one in fields.get("exceptions", {}).items()}
+        fields["watches"] = tuple(map(str, fields.get("watches", ())))
         return cls(**fields)
 
 

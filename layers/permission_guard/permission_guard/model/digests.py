@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from permission_guard.model.targets import JSON
 
-DIGEST_ID: Final = re.compile(r"(baseline|exceptions)-[0-9a-f]{32}")
+DIGEST_ID: Final = re.compile(r"(baseline|exceptions|watch)-[0-9a-f]{32}")
 
 
 class DigestKind(StrEnum):
@@ -25,6 +25,7 @@ class DigestKind(StrEnum):
 
     BASELINE = "baseline"
     EXCEPTIONS = "exceptions"
+    WATCH = "watch"
 
 
 @record

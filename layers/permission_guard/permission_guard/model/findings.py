@@ -136,9 +136,10 @@ class RevertedFix:
 
 @record(kw_only=True)
 class UndoRecord:
-    """The undo of an applied fix, from the request of a person to its end.
+    """The undo of an applied fix, from the request of a person, or of the bot itself, to its end.
 
-    The decisions table has the request under `revision`. `by` is the ARN of who made it, `at` when, and `reason` why.
+    The decisions table has a person's request under `revision`. `by` is the ARN of who made it, or `the bot itself`,
+    `at` when, and `reason` why.
     `calls` are the calls to AWS that undo the fix, `before` is the state that they change, and `after` that state
     afterwards. `ended_at` is when the fix was undone, or that was refused or failed; empty before. `summary` says how
     it ended. Times are ISO-8601 in UTC.
@@ -171,7 +172,7 @@ class FixRecord:
     `reverted` are the fixes of the finding that were taken back. `resolves` are the ids of other findings of the
     function that the plan resolves, too. `progress` says what was done and what was not, if fixing was stopped in
     between; empty otherwise. `enabled_mapping` is true if the fix itself enabled the event source mapping of its plan;
-    it is recorded before that call.
+    it is recorded before that call. `certificate` is part of the plan: its kind, whether it holds, and its grounds.
     """
 
     name: str
@@ -198,6 +199,7 @@ class FixRecord:
     resolves: tuple[str, ...] = ()
     progress: str = ""
     enabled_mapping: bool = False
+    certificate: Mapping[str, JSON] = field(default_factory=dict)
 
     @property
     def is_undo_requested(self) -> bool:
@@ -224,6 +226,7 @@ class FixRecord:
             "before": dict(self.before),
             "expected": dict(self.expected),
             "rests_on": dict(self.rests_on),
+            **({"certificate": dict(self.certificate)} if self.certificate else {}),
         }
 
     @property

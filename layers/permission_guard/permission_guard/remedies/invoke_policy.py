@@ -63,14 +63,18 @@ def scoped(allowed: Allowed, invoker: Invoker, principal: str) -> list[dict[str,
     if principal == ANY_SERVICE[1]:
         return []
     sources = [("", allowed.snapshot.target.account)] if invoker.account_suffices else _sources(allowed, invoker)
+    return [one for arn, account in sources for one in scoped_to(allowed, invoker, principal, arn, account)]
+
+
+def scoped_to(allowed: Allowed, invoker: Invoker, principal: str, arn: str, account: str) -> list[dict[str, JSON]]:
+    """Return statements, one for each action, that allow a service for the sources with an ARN, of one account."""
     target = allowed.snapshot.target
-    statements = []
-    for arn, account in sources:
-        sent = invoker.principals_of(arn, target.partition, target.region)
-        for action in _invoking(allowed, invoker):
-            conditions = {"source_arn": arn, "source_account": account if needs_account(invoker) else ""}
-            statements.append(_statement(allowed, sent[0] if len(sent) == 1 else principal, action, **conditions))
-    return statements
+    sent = invoker.principals_of(arn, target.partition, target.region)
+    conditions = {"source_arn": arn, "source_account": account if needs_account(invoker) else ""}
+    return [
+        _statement(allowed, sent[0] if len(sent) == 1 else principal, action, **conditions)
+        for action in _invoking(allowed, invoker)
+    ]
 
 
 def narrowed_to_sources(allowed: Allowed, found: Sequence[tuple[Invoker, str]]) -> list[dict[str, JSON]]:

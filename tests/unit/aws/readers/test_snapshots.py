@@ -234,6 +234,14 @@ def test_a_fix_bypasses_the_caches_and_reads_the_tags() -> None:
         assert [account.asked.count(what) for what in (ROLE_ARN, "mappings", f"policy of {QUEUE_ARN}")] == [1, 1, 1]
 
 
+def test_a_fix_of_a_policy_reads_what_invokes_at_most_a_minute_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that was configured since would be denied. An account can have thousands of buckets."""
+    monkeypatch.setattr("permission_guard.aws.readers.snapshots.time.time", lambda: 1_000.0)
+    account = Account({FUNCTION_ARN: a_function()})
+    account.reader.snapshot_for_fix(TARGET, Direction.INVOKE_POLICY)
+    assert "inventories since 940" in account.asked
+
+
 def test_every_scope_declares_the_actions_that_it_reads_with() -> None:
     """Tests compare the roles in template.yaml with these actions."""
     assert set(READS) == set(Direction)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -214,3 +214,38 @@ def test_an_owner_is_unread_if_the_regions_cannot_be_listed() -> None:
 def test_the_fix_declares_what_asking_takes() -> None:
     """The role of the fixer allows what the fix declares."""
     assert uses("aws/readers/stacks") | uses("aws/readers/regions") <= AttachManagedPolicy.reads
+
+
+# ── The own region ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_stack_of_a_permission_is_asked_in_the_own_region_only(
+    cloudformation: CloudFormationClient, stub: Stubber
+) -> None:
+    """A permission is in the region of its function, and a policy can have many."""
+    asked: list[str] = []
+
+    class Regions:
+        def read(self) -> tuple[str, ...]:
+            return ("us-east-1", "eu-west-1")
+
+    def client_in(region: str) -> CloudFormationClient:
+        asked.append(region)
+        return cloudformation
+
+    stub.add_response("describe_stack_resources", {"StackResources": [resource(StackName="shop")]}, ASKED)
+    regions: Any = Regions()
+    assert AccountStacks(regions, client_in).stack_in_own_region("orders-role") == "shop"
+    assert asked == ["us-east-1"]
+
+
+def test_without_the_regions_the_stack_of_a_permission_is_unread() -> None:
+    """A guard that cannot be evaluated refuses."""
+    unread = Unread("ec2:DescribeRegions", "UnauthorizedOperation", "no", denied=True)
+
+    class Regions:
+        def read(self) -> Unread:
+            return unread
+
+    regions: Any = Regions()
+    assert AccountStacks(regions, lambda _region: pytest.fail("nothing is asked")).stack_in_own_region("s") is unread

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.aws.calls import read
 from permission_guard.aws.readers.roles import RoleReader
+from permission_guard.findings.exceptions import names_function
 from permission_guard.model.state import Unread
 
 if TYPE_CHECKING:
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
 
     from mypy_boto3_iam import IAMClient
 
+    from permission_guard.aws.readers.invoke_policies import InvokePolicyReader
     from permission_guard.aws.readers.role_users import RoleUsers
     from permission_guard.aws.readers.sources.reader import SourceReader
     from permission_guard.aws.readers.stacks import AccountStacks
+    from permission_guard.fixes.invoke_policies import InvokePolicy
     from permission_guard.fixes.policy_lists import PolicyLists
     from permission_guard.iam import Policy
     from permission_guard.model.state import Role
@@ -25,17 +28,30 @@ if TYPE_CHECKING:
 class LiveFixState:
     """Reads from IAM, CloudFormation, Lambda and the services of resources.
 
-    `lists` says which policies may be attached.
+    `lists` says which policies may be attached, and `replaces_policies` whether a resource-based policy may be
+    replaced. No source of another account invokes the functions that `no_external_sources` names, with globs.
     """
 
     def __init__(
-        self, iam: IAMClient, stacks: AccountStacks, users: RoleUsers, sources: SourceReader, lists: PolicyLists
+        self,
+        iam: IAMClient,
+        stacks: AccountStacks,
+        users: RoleUsers,
+        sources: SourceReader,
+        policies: InvokePolicyReader,
+        *,
+        lists: PolicyLists,
+        no_external_sources: tuple[str, ...] = (),
+        replaces_policies: bool = False,
     ) -> None:
         self._iam = iam
         self._stacks = stacks
         self._users = users
         self._sources = sources
+        self._policies = policies
         self._lists = lists
+        self._no_external_sources = no_external_sources
+        self._replaces_policies = replaces_policies
 
     def policy_lists(self) -> PolicyLists:
         """Return which policies may be attached."""
@@ -69,6 +85,22 @@ class LiveFixState:
         """Return the CloudFormation stack that owns a resource, None if no stack does."""
         return self._stacks.stack_of(physical_id)
 
+    def stack_in_region(self, physical_id: str) -> str | Unread | None:
+        """Return the stack of the own region that owns a resource: a permission is in the region of its function."""
+        return self._stacks.stack_in_own_region(physical_id)
+
     def functions_of_role(self, role_arn: str) -> tuple[str, ...] | Unread:
         """Return the ARNs of the functions that run with a role, in all enabled regions."""
         return self._users.functions_of(role_arn)
+
+    def invoke_policy(self, resource_arn: str) -> InvokePolicy | Unread:
+        """Read the resource-based policy of a function, version or alias with its revision."""
+        return self._policies.policy(resource_arn)
+
+    def sees_every_source(self, target: FunctionTarget) -> bool:
+        """Return whether the configuration says that no source of another account invokes a function."""
+        return names_function(self._no_external_sources, target)
+
+    def replaces_policies(self) -> bool:
+        """Return whether fixes may replace a whole resource-based policy."""
+        return self._replaces_policies

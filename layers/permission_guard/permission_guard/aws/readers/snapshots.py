@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -170,9 +171,13 @@ class StateReader:
         return self._organization.own_organization() if depends else None
 
     def snapshot_for_fix(self, target: FunctionTarget, direction: Direction) -> Snapshot:
-        """Read what `direction` needs without a cache, with the function's tags: they say whether a fix is allowed."""
+        """Read what `direction` needs without a cache, with the function's tags: they say whether a fix is allowed.
+
+        Inventories are at most a minute old: a fix reads several times what is large in some accounts.
+        """
         self.forget()
-        return replace(self.snapshot(target, direction), tags=self._functions.tags(target))
+        not_before = time.time() - _FRESH_SECONDS
+        return replace(self.snapshot(target, direction, not_before=not_before), tags=self._functions.tags(target))
 
     def forget(self) -> None:
         """Drop the caches, except for those that are valid for longer than a batch."""
@@ -196,6 +201,8 @@ class StateReader:
             self._cached_roles[arn] = self._roles.role(arn)
         return self._cached_roles[arn]
 
+
+_FRESH_SECONDS = 60.0
 
 _ROUNDS = 3
 """How often a resource may lead to another one. Two are known."""

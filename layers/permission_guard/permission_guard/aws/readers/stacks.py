@@ -67,6 +67,13 @@ class AccountStacks:
         ]
         return _first_unread(unread)
 
+    def stack_in_own_region(self, physical_id: str) -> str | Unread | None:
+        """Return the stack of the first region, which is the own one, that owns a resource; None if none does."""
+        regions = self._regions.read()
+        return (
+            regions if isinstance(regions, Unread) else StackReader(self._client_in(regions[0])).stack_of(physical_id)
+        )
+
 
 class StackReader:
     """Reads from CloudFormation which stack of one region owns a resource."""

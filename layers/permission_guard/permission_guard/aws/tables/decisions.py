@@ -14,7 +14,7 @@
 | `expires_at`  | epoch seconds, the table's TTL attribute                         |
 
 Only the function `decide_fix` may write decisions, and only `apply_fix` reads them besides: their roles are the proof.
-What stops all fixing is in the same table, see `stops.py`.
+What stops all fixing is in the same table, see `stops.py`, and what is watched, see `own_fixes.py`.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from botocore.exceptions import ClientError
 from permission_guard.aws.tables import schema
 from permission_guard.aws.tables.finding_items import (
     FINDING_PREFIX,
+    HISTORY_PREFIX,
     expires_in,
     finding_item,
     history_item,
@@ -42,7 +43,7 @@ from permission_guard.errors import UNREADABLE, ConflictError, error_code
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun, StoredFindings
 from permission_guard.model import limits
 from permission_guard.model.arns import finding_target
-from permission_guard.model.findings import Finding, Status
+from permission_guard.model.findings import Finding, Status, Transition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -236,6 +237,21 @@ class FindingsTable(FindingReader):
         for item in (item for page in pages for item in page["Items"]):
             with suppress(ValueError):  # not an item of ours
                 yield target_of_key(item["pk"]["S"]), item["sk"]["S"].removeprefix(FINDING_PREFIX)
+
+    def applied_since(self, since: str) -> Iterator[tuple[FindingTarget, str]]:
+        """List the target and the id of each finding with a fix that was applied since a time, the oldest first."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            IndexName=STATUS_INDEX,
+            KeyConditionExpression="#status = :status AND changed_at >= :since",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":status": {"S": Transition.FIX_APPLIED}, ":since": {"S": since}},
+        )
+        for item in (item for page in pages for item in page["Items"]):
+            with suppress(ValueError):  # not an item of ours
+                prefix, finding_id, _ = item["sk"]["S"].split("#")
+                if f"{prefix}#" == HISTORY_PREFIX:
+                    yield target_of_key(item["pk"]["S"]), finding_id
 
     def _indexed(
         self, target: FunctionTarget, before: Checkpoint, checkpoint: Checkpoint, now: str

@@ -8,7 +8,8 @@
 | BREAKER           | 0          | the breaker: `failed` and `opened_by`, fixes as texts (time and key), and `number`, |
 |                   |            | how often it was written                                                            |
 
-Only `decide_fix` writes the first two, and only `apply_fix` writes BREAKER: its role allows it this key and no other.
+Only `decide_fix` writes the first two, and only `apply_fix` writes BREAKER: its role allows it this key, and those of
+`own_fixes.py`, and no other.
 """
 
 from __future__ import annotations

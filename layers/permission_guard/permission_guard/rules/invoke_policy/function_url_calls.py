@@ -21,6 +21,7 @@ from permission_guard.iam import (
 from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES, enforced_keys
 from permission_guard.invokers import cloudfront, invoker_of
 from permission_guard.invokers.allowed import statements_of
+from permission_guard.invokers.trigger_calls import url_keys
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -53,11 +54,6 @@ class HalfAllowed:
     source_arn: str
     missing: str
     by: str
-
-
-def url_keys(auth_type: str) -> dict[str, str | bool]:
-    """Return the condition keys of a call through a URL."""
-    return {"lambda:FunctionUrlAuthType": auth_type, "lambda:InvokedViaFunctionUrl": True}
 
 
 def denied_to_anyone(url: FunctionUrl, policy: ResourcePolicy) -> tuple[str, ...]:

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from permission_guard.iam import (
     EvalDecision,
 )
-from permission_guard.iam.arn import split_arn
-from permission_guard.invokers import cloudfront, invoker_of
+from permission_guard.invokers import invoker_of
+from permission_guard.invokers.trigger_calls import decisions, is_disputed
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import ResourcePolicy, Unread
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Severity
-from permission_guard.remedies.invoke_policy import added, needs_account, source_arn
-from permission_guard.remedies.permission import Permission, sid
+from permission_guard.remedies.invoke_policy import added
+from permission_guard.remedies.trigger_permission import permission_of
 from permission_guard.rules.base import Rule
 from permission_guard.rules.invoke_policy.function_url_verdicts import url_verdicts
 from permission_guard.rules.invoke_policy.statement_rule import POLICY_READS
-from permission_guard.rules.invoke_policy.trigger_calls import decisions, is_disputed, principals_of
 from permission_guard.rules.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from permission_guard.invokers import Invoker
     from permission_guard.model.state import Inventory, Snapshot, Trigger
     from permission_guard.model.targets import FunctionTarget
     from permission_guard.model.verdicts import Verdict
-
-_LONGEST_NAME: Final = 30
 
 
 class InvokePermissionMissing(Rule):
@@ -64,7 +58,9 @@ class InvokePermissionMissing(Rule):
 
     ## Fix safety
 
-    Not fixed automatically yet. A URL is never published automatically.
+    Unsafe: whoever can configure a trigger would have the bot allow it. The fix adds a statement for exactly this
+    source, after an approval, and only for AWS services whose triggers the bot can list. In `auto` it does so without
+    one only if `rules.PG112.fix` is `auto` and `AutoFix` is `grant`. A URL is never published.
 
     ## Limits
 
@@ -195,7 +191,7 @@ class InvokePermissionMissing(Rule):
             why += (
                 f" {invoker.principal} requires {listed(invoker.actions)}; {listed([a for a, _ in denied])} is missing."
             )
-        permissions = [_permission(trigger, invoker, action) for action, _ in denied]
+        permissions = [permission_of(trigger, invoker, action) for action, _ in denied]
         return self.violation(
             function_arn=arn,
             subject=subject,
@@ -217,32 +213,3 @@ class InvokePermissionMissing(Rule):
 
 def _capitalized(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}"
-
-
-def _permission(trigger: Trigger, invoker: Invoker, action: str) -> Permission:
-    """Return the permission that allows one trigger one action and nothing else."""
-    target, qualifier = parse_function_arn(trigger.function_arn)
-    # China requires the principal with the region in it, as do topics of other regions; elsewhere both work.
-    sent = principals_of(trigger, trigger.source)
-    regional = len(sent) == 1 or (target.partition == "aws-cn" and "{suffix}" in invoker.regional_principal)
-    principal = sent[-1] if regional else invoker.principal
-    by_url = invoker is cloudfront.INVOKER and action == "lambda:InvokeFunction"
-    return Permission(
-        region=target.region,
-        function_name=target.name,
-        qualifier=qualifier if qualifier and qualifier != "$LATEST" else "",
-        statement_id=_statement_id(principal, trigger.source, "-url" if action.endswith("Url") else ""),
-        action=action,
-        principal=principal,
-        source_arn="" if invoker.account_suffices else source_arn(trigger),
-        source_account=trigger.source_account if needs_account(invoker) else "",
-        invoked_via_function_url=by_url,
-    )
-
-
-def _statement_id(principal: str, source: str, suffix: str = "") -> str:
-    """Return a Sid that names the source and is unique among the sources of the service."""
-    resource = split_arn(source)[-1]
-    name = re.sub(r"[^A-Za-z0-9]+", "-", resource)[:_LONGEST_NAME].strip("-")
-    digest = hashlib.sha256(source.encode()).hexdigest()[:8]
-    return sid(principal.split(".", maxsplit=1)[0], f"-{name}-{digest}{suffix}")

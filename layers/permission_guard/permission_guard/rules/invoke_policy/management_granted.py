@@ -99,7 +99,9 @@ class ManagementGranted(StatementRule):
 
     ## Fix safety
 
-    Not fixed automatically: a pipeline may deploy through the statement.
+    Unsafe: a pipeline may deploy through the statement. The fix removes the statement after an approval. In `auto` it
+    does so without one only if `rules.PG109.fix` is `auto`. It is refused if the statement also allows trusted
+    principals to invoke.
 
     ## Limits
 

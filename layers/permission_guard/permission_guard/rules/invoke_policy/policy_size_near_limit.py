@@ -60,8 +60,10 @@ class PolicySizeNearLimit(Rule):
 
     ## Fix safety
 
-    Not fixed automatically yet. If CloudFormation or Terraform wrote the statements, change the template instead: the
-    tool does not know the merged ones.
+    Unsafe: whoever removes a permission by its Sid does not find a merged one. The fix writes statements that allow
+    exactly the same, after an approval, and only with the parameter `AtomicNarrowing`. In `auto` it needs no approval
+    only if `rules.PG113.fix` is `auto`. If CloudFormation or Terraform wrote the statements, change the template
+    instead: the tool does not know the merged ones.
 
     ## Limits
 

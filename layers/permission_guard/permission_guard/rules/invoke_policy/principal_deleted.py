@@ -33,7 +33,8 @@ class PrincipalDeleted(StatementRule):
 
     ## Fix safety
 
-    Not fixed automatically yet. Removing the statement takes no permission away.
+    Removing the statement takes no permission away. The fix does so after an approval, as every fix that removes a
+    statement. In `auto` it needs none only if `rules.PG111.fix` is `auto`.
 
     ## Limits
 

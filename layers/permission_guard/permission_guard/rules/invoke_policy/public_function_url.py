@@ -54,7 +54,9 @@ class PublicFunctionUrl(StatementRule):
 
     ## Fix safety
 
-    Not fixed automatically: the URL may be public on purpose, for example for webhooks whose signature the code checks.
+    Unsafe: the URL may be public on purpose, for example for webhooks whose signature the code checks. The fix removes
+    statements that were left behind, after an approval. In `auto` it does so without one only if `rules.PG107.fix` is
+    `auto`. A URL that takes calls without authentication is never closed by the bot.
 
     ## Limits
 

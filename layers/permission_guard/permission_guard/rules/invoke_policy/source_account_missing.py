@@ -40,7 +40,9 @@ class SourceAccountMissing(StatementRule):
 
     ## Fix safety
 
-    Not fixed automatically yet.
+    Safe: the fix adds the account of the bucket's owner, which is this account, and then removes the statement without
+    it. It grants nothing new. It is refused if this account does not own the bucket, or the bucket has no notification
+    for the function.
 
     ## Limits
 

@@ -47,7 +47,9 @@ class SourceDeleted(StatementRule):
 
     ## Fix safety
 
-    Not fixed automatically yet: the same deployment may be about to recreate the source.
+    Unsafe: the same deployment may be about to recreate the source. The fix removes the statement after an approval. In
+    `auto` it does so without one only if `rules.PG110.fix` is `auto`. It is refused if the statement also names sources
+    that exist.
 
     ## Limits
 

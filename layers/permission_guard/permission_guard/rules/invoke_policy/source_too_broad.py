@@ -42,7 +42,13 @@ class SourceTooBroad(StatementRule):
 
     ## Fix safety
 
-    Not fixed automatically yet: the actual source has to be found first.
+    Safe: the fix allows only the sources that are configured in the account to invoke the function, and then removes
+    the broad statement. It grants nothing new. Sources of other accounts cannot be seen: the fix needs an approval,
+    unless `fixes.no_external_sources` lists the function. It is refused if no source is proven, if what invokes through
+    the service cannot be listed, and if infrastructure code owns the function or the statement.
+
+    Many such statements cannot be written with `AddPermission`. They are narrowed only with the parameter
+    `AtomicNarrowing`, because nothing else could undo the fix.
 
     ## Limits
 

@@ -10,7 +10,6 @@ from permission_guard.iam.scoping import NOT_SENT_BY_SERVICES
 from permission_guard.invokers import Sent, cloudfront, invoker_of
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.records import record
-from permission_guard.rules.invoke_policy.function_url_calls import url_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +25,11 @@ class _Call:
     action: str
     principal: str
     source_arn: str
+
+
+def url_keys(auth_type: str) -> dict[str, str | bool]:
+    """Return the condition keys of a call through a function URL."""
+    return {"lambda:FunctionUrlAuthType": auth_type, "lambda:InvokedViaFunctionUrl": True}
 
 
 def decisions(trigger: Trigger, action: str, policy: ResourcePolicy, own_organization: object) -> list[Decision]:
@@ -57,6 +61,54 @@ def _decide(call: _Call, policy: ResourcePolicy, own_organization: object) -> De
     Keys that the service is not documented to send are unknown. They do not matter if the decision is the same with and
     without each of them.
     """
+    sent = _sent(call, policy, own_organization)
+    decision = _decided(sent.request({}), policy)
+    if decision.allowed or decision.denied:
+        return decision
+    possible = [_decided(request, policy) for request in sent.requests()]
+    is_certain = all(one.denied for one in possible) or all(one.allowed for one in possible)
+    return possible[0] if is_certain else decision
+
+
+def requests_of(trigger: Trigger, action: str, policy: ResourcePolicy, own_organization: object) -> list[Request]:
+    """Return all requests that a trigger may make: also those that only a disputed report names.
+
+    Where AWS does not document whether the service sends a key, there is one request with the key and one without it.
+    """
+    arns = (*trigger.source_arns, *trigger.disputed_source_arns)
+    return [
+        request
+        for call in _calls(trigger, action, arns)
+        for request in _sent(call, policy, own_organization).requests()
+    ]
+
+
+def _decided(request: Request, policy: ResourcePolicy) -> Decision:
+    return evaluate(request, PolicySet(resource=policy.document))
+
+
+@record
+class _Sent:
+    """What a call sends: the keys that are known, those that may be absent, and those that it never has."""
+
+    call: _Call
+    resource: str
+    known: Mapping[str, str | bool | None]
+    undocumented: Mapping[str, str | bool | None]
+    absent: frozenset[str]
+
+    def request(self, stated: Mapping[str, str | bool | None]) -> Request:
+        """Return the request with some of the undocumented keys stated; the others are unknown."""
+        context = Context({**self.known, **stated}, absent=self.absent)
+        return Request(Principal.service(self.call.principal), self.call.action, self.resource, context)
+
+    def requests(self) -> list[Request]:
+        """Return the request with and without each of the undocumented keys."""
+        options = product(*((value, None) for value in self.undocumented.values()))
+        return [self.request(dict(zip(self.undocumented, values, strict=True))) for values in options]
+
+
+def _sent(call: _Call, policy: ResourcePolicy, own_organization: object) -> _Sent:
     invoker, trigger = invoker_of(call.principal), call.trigger
     account = parse_function_arn(policy.resource_arn)[0].account
     known: dict[str, str | bool | None] = {
@@ -82,18 +134,4 @@ def _decide(call: _Call, policy: ResourcePolicy, own_organization: object) -> De
         known |= url_keys("AWS_IAM")
     else:
         absent |= FUNCTION_URL_KEYS
-
-    def decide(stated: Mapping[str, str | bool | None]) -> Decision:
-        context = Context({**known, **stated}, absent=absent)
-        request = Request(Principal.service(call.principal), call.action, policy.resource_arn, context)
-        return evaluate(request, PolicySet(resource=policy.document))
-
-    decision = decide({})
-    if decision.allowed or decision.denied:
-        return decision
-    possible = [
-        decide(dict(zip(undocumented, values, strict=True)))
-        for values in product(*((value, None) for value in undocumented.values()))
-    ]
-    is_certain = all(one.denied for one in possible) or all(one.allowed for one in possible)
-    return possible[0] if is_certain else decision
+    return _Sent(call, policy.resource_arn, known, undocumented, frozenset(absent))

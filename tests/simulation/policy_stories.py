@@ -1,0 +1,169 @@
+"""The stories of fixes of resource-based policies, and of their undo: never is the bucket denied that notifies."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from permission_guard.fixes.invoke_policies import OWN_SIDS, digest_of
+from permission_guard.iam import Context, PolicySet, Principal, Request, evaluate, parse_policy
+from permission_guard.model.findings import FixResult, Status, Transition
+from tests.fakes import ACCOUNT
+from tests.simulation.account import function_arn
+from tests.simulation.decisions import undo
+from tests.simulation.environments import app
+from tests.simulation.fix_stories import A_WHILE, FUNCTION, FixStory
+from tests.simulation.policy_problems import BUCKET
+from tests.simulation.story import maintain, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from permission_guard.model.findings import Finding
+    from tests.simulation.policy_problems import PolicyProblem
+    from tests.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPolicy:
+    """What a fix changes: the digests of the statements that others wrote, and how many the bot has written."""
+
+    others: frozenset[str]
+    own: int
+
+
+class PolicyStory(FixStory):
+    """The story of a problem of a policy. It ends with the policy of the plan, or exactly as before."""
+
+    def __init__(self, world: World, problem: Any) -> None:
+        super().__init__(world, problem)
+        self.of_policy: PolicyProblem = problem
+        self._unfixed: Any = None
+        self._fixed: Any = None
+
+    @property
+    def statements(self) -> list[dict[str, Any]]:
+        """The statements of the policy now."""
+        return list(self.world.account.functions[FUNCTION].statements.values())
+
+    @property
+    def held(self) -> Any:
+        """The policy now."""
+        own = [one for one in self.statements if one["Sid"].startswith(OWN_SIDS)]
+        return HeldPolicy(frozenset(digest_of(one) for one in self.statements if one not in own), len(own))
+
+    @property
+    def goal(self) -> Any:
+        """The policy of the plan."""
+        return self._fixed
+
+    def begin(self) -> None:
+        """Create a function whose policy has the problem."""
+        world = self.world
+        if self.of_policy.replaces:
+            app("apply_fix").os.environ["ATOMIC_NARROWING"] = "true"
+        sweep(world)
+        world.run_until_quiet()
+        maintain(world)
+        world.run_until_quiet()
+        self.create()
+        self.of_policy.need(world.account, FUNCTION)
+        self._unfixed = self.held
+        self._fixed = HeldPolicy(self.of_policy.kept(self.statements), self.of_policy.added)
+        world.count_anew()
+
+    def _broken(self, finding: Finding) -> Iterator[str]:
+        applied = [one.revision for one in finding.history if one.transition is Transition.FIX_APPLIED]
+        fix = finding.fix
+        if self.held == self._fixed:
+            if len(applied) != 1 or fix is None or fix.result is not FixResult.APPLIED:
+                yield f"the policy is fixed, and the fix is recorded as {fix and fix.result}, {len(applied)} times"
+            yield from self.broken_alerts(finding, applied, "applied fix")
+        elif self.held != self._unfixed:
+            yield f"a part of the fix is applied: {self.statements}"
+        elif applied or (fix is not None and fix.result in (FixResult.APPLIED, FixResult.APPLYING)):
+            yield f"the policy is as before, and the fix is recorded as {fix and fix.result}"
+        yield from self.broken_policies()
+
+    def broken_policies(self) -> Iterator[str]:
+        """Yield what is wrong with the calls that changed the policy: each once, and never is the bucket denied."""
+        for words, times in Counter(map(str, self.world.seen.writes)).items():
+            if times > 1:
+                yield f"{words} {times} times"
+        if self.of_policy.is_allowed:
+            for number, statements in enumerate(self.world.account.policies_written, start=1):
+                if not _allows_the_bucket(statements):
+                    yield f"after change {number} of the policy, the bucket is denied"
+        for one in self.world.seen.writes:
+            before = one.plan.before if one.plan else {}
+            recorded = [each for name in ("statements", "other_statements") for each in before.get(name, ())]
+            if before and {digest_of(each) for each in recorded} != self._was():
+                yield f"the recorded policy before the fix is {before}"
+
+    def _was(self) -> set[str]:
+        return set(self._unfixed.others)
+
+
+class PolicyUndoStory(PolicyStory):
+    """The story of the undo of such a fix: it ends exactly as before the fix, which is not applied again."""
+
+    def __init__(self, world: World, problem: Any) -> None:
+        super().__init__(world, problem)
+        self._writes_before = 0
+
+    @property
+    def goal(self) -> Any:
+        """The policy before the fix."""
+        return self._unfixed
+
+    def begin(self) -> None:
+        """Let the fix be applied."""
+        super().begin()
+        super().go_on()
+        assert self.held == self._fixed, f"{self.of_policy.words}: the fix was not applied: {self.statements}"
+        self._writes_before = len(self.world.seen.writes)
+        self.world.count_anew()
+
+    def propose(self) -> None:
+        """There is nothing to propose: the request starts the undo."""
+
+    def go_on(self) -> None:
+        """Let a person request the undo, and then the sweep hand over the finding that is open again."""
+        world = self.world
+        undo(world)
+        world.run_until_quiet()
+        world.advance_to(world.now + A_WHILE)
+        sweep(world)
+        world.run_until_quiet()
+        maintain(world)
+        world.run_until_quiet()
+
+    def _broken(self, finding: Finding) -> Iterator[str]:
+        undone = [one.revision for one in finding.history if one.transition is Transition.FIX_UNDONE]
+        fix = finding.fix
+        if self.held == self._unfixed:
+            if len(undone) != 1 or fix is None or fix.result is not FixResult.UNDONE:
+                yield f"the policy is as before, and the fix is recorded as {fix and fix.result}, {len(undone)} times"
+            if finding.status is not Status.OPEN:
+                yield f"the policy is as before the fix, and the finding is {finding.status}"
+            yield from self.broken_alerts(finding, undone, "undo")
+        elif self.held != self._fixed:
+            yield f"a part of the fix is undone: {self.statements}"
+        elif undone or fix is None or fix.result is not FixResult.APPLIED:
+            yield f"the policy is fixed, and the fix is recorded as {fix and fix.result}"
+        yield from self.broken_policies()
+        for one in self.world.seen.writes[self._writes_before :]:
+            if not one.is_undo:
+                yield f"after the request, {one}"
+
+
+def _allows_the_bucket(statements: list[dict[str, Any]]) -> bool:
+    """Return whether a policy allows the bucket that notifies the function."""
+    sent: Mapping[str, Any] = {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}", "aws:SourceAccount": ACCOUNT}
+    request = Request(
+        Principal.service("s3.amazonaws.com"), "lambda:InvokeFunction", function_arn(FUNCTION), Context(sent)
+    )
+    document = parse_policy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    return evaluate(request, PolicySet(resource=document)).allowed
