@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.config.document import Fixes, ManagedElsewhere, ManagingTool, Policies
 from permission_guard.config.forms import Choice, Flag, Integer, Key, ListOf, ObjectOf
-from permission_guard.config.narrowing import FUNCTIONS, FUNCTIONS_DESCRIPTION, MAX_ITEMS, TAGS, narrows
+from permission_guard.config.narrowing import FUNCTIONS, FUNCTIONS_DESCRIPTION, MAX_ITEMS, TAGS, why_not_narrow
 from permission_guard.config.settings import FixMode
 from permission_guard.config.texts import CALLER, FUNCTION, ROLE
 
@@ -21,9 +21,7 @@ MANAGED_NARROWING: Final = ("functions", "roles", "tags", "callers")
 
 
 def _managed_mistake(given: Mapping[str, Any]) -> str | None:
-    if any(narrows(given[key]) for key in MANAGED_NARROWING if key in given):
-        return None
-    return f"this entry would stop all fixes. Add one of {', '.join(MANAGED_NARROWING)}, narrower than *."
+    return why_not_narrow(given, MANAGED_NARROWING, "this entry would stop all fixes")
 
 
 MANAGED_ELSEWHERE: Final = ObjectOf(

@@ -27,6 +27,7 @@ from permission_guard.config.narrowing import (
     TAGS,
     TAGS_DESCRIPTION,
     narrows,
+    why_not_narrow,
 )
 from permission_guard.config.rule_names import ROLE_RULES
 from permission_guard.config.settings import FixMode
@@ -102,9 +103,7 @@ def _never_matches(given: Mapping[str, Any]) -> str | None:
 
 
 def _exclusion_mistake(given: Mapping[str, Any]) -> str | None:
-    if any(narrows(given[key]) for key in EXCLUSION_NARROWING if key in given):
-        return None
-    return f"this exclusion would stop all checks. Add one of {', '.join(EXCLUSION_NARROWING)}, narrower than *."
+    return why_not_narrow(given, EXCLUSION_NARROWING, "this exclusion would stop all checks")
 
 
 TRUST: Final = ObjectOf(

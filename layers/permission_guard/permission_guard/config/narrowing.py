@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.config.forms import ListOf, MapOf
 from permission_guard.config.texts import ACCOUNT, FUNCTION, TAG_KEY, TAG_VALUE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 MAX_ITEMS: Final = 100
 MAX_TAGS: Final = 50
@@ -20,6 +23,13 @@ FUNCTIONS_DESCRIPTION: Final = (
     "Only these functions: names, globs (* is any characters, ? is one character), or ARNs without a qualifier."
 )
 ACCOUNTS_DESCRIPTION: Final = "Only functions of these accounts: IDs of twelve digits."
+
+
+def why_not_narrow(given: Mapping[str, object], keys: Sequence[str], effect: str) -> str | None:
+    """Return what is wrong with an entry that none of its keys narrows, None if one does. `effect` is what it does."""
+    if any(narrows(given[key]) for key in keys if key in given):
+        return None
+    return f"{effect}. Add one of {', '.join(keys)}, narrower than *."
 
 
 def narrows(value: object) -> bool:

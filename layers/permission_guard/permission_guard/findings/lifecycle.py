@@ -36,7 +36,7 @@ from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from permission_guard.model.findings import FixRecord
     from permission_guard.model.state import ManagedBy
@@ -312,6 +312,11 @@ def is_about(verdict: Verdict, finding: Finding) -> bool:
     if verdict.subject is None or verdict.finding_id == finding.id:
         return True
     return verdict.subject.endswith("/*") and f"{finding.subject}/".startswith(verdict.subject[:-1])
+
+
+def verdict_about(finding: Finding, verdicts: Iterable[Verdict]) -> Verdict | None:
+    """Return what the finding's rule says about its subject, None if the subject no longer exists."""
+    return next((one for one in verdicts if one.rule_id == finding.rule_id and is_about(one, finding)), None)
 
 
 def managed(finding: Finding, managed_by: ManagedBy | None) -> Finding:

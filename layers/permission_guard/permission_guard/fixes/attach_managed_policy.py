@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from permission_guard.errors import FixRefusedError, RetryableError
-from permission_guard.findings.lifecycle import is_about
+from permission_guard.findings.lifecycle import verdict_about
 from permission_guard.fixes.base import Plan, Rest
 from permission_guard.fixes.certificate import attach
 from permission_guard.fixes.guards import functions_sharing, guard_function, guard_role
@@ -228,7 +228,7 @@ class _Options:
 
     def _after(self, policies: Mapping[str, Policy]) -> Verdict | None:
         """Return what the finding's rule says if the role has these policies too."""
-        return _about(self.finding, self.check(self.state_after(policies)))
+        return verdict_about(self.finding, self.check(self.state_after(policies)))
 
     def state_after(self, policies: Mapping[str, Policy]) -> Snapshot:
         """Return the snapshot with the policies attached to the role."""
@@ -240,14 +240,10 @@ class _Options:
 
 
 def _problem(finding: Finding, snapshot: Snapshot, check: Check) -> Verdict:
-    verdict = _about(finding, check(snapshot))
+    verdict = verdict_about(finding, check(snapshot))
     if verdict is None:
         raise FixRefusedError("The problem no longer exists.")
     return verdict
-
-
-def _about(finding: Finding, verdicts: Iterable[Verdict]) -> Verdict | None:
-    return next((one for one in verdicts if one.rule_id == finding.rule_id and is_about(one, finding)), None)
 
 
 def _is_fixed(verdict: Verdict | None) -> bool:

@@ -19,7 +19,7 @@ from permission_guard.errors import (
 )
 from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.exceptions import why_exempt
-from permission_guard.findings.lifecycle import is_about
+from permission_guard.findings.lifecycle import verdict_about
 from permission_guard.fixes import fix_for
 from permission_guard.fixes.approval import why_to_approve
 from permission_guard.fixes.guards import ManagedByCodeError, guard_function
@@ -165,8 +165,7 @@ class Fixer:
         self, target: FunctionTarget, owned: Finding, fix: Fix, started: FixRecord, before: Snapshot
     ) -> str:
         """Return why the plan of a started fix would be another one for a state, empty if it would be the same."""
-        verdicts = evaluate(before, (self.rules[owned.rule_id],)).verdicts
-        verdict = next((one for one in verdicts if is_about(one, owned)), None)
+        verdict = verdict_about(owned, evaluate(before, (self.rules[owned.rule_id],)).verdicts)
         if verdict is None or verdict.outcome is Outcome.PASS:
             return "the problem no longer exists"
         try:

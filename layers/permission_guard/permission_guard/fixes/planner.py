@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.checks.engine import evaluate
 from permission_guard.errors import FixRefusedError, RetryableError
-from permission_guard.findings.lifecycle import is_about
+from permission_guard.findings.lifecycle import verdict_about
 from permission_guard.fixes.guards import Managers, guard_managed_elsewhere
 from permission_guard.fixes.restore import removals
 from permission_guard.fixes.reverted import reverted_fixes
@@ -47,11 +47,7 @@ class Planner:
         """Read the current state and evaluate the finding's rule; the verdict is None if the subject was deleted."""
         rule = self.rules[finding.rule_id]
         snapshot = self.source.snapshot_for_fix(target, rule.direction)
-        report = evaluate(snapshot, (rule,))
-        for verdict in report.verdicts:
-            if is_about(verdict, finding):
-                return snapshot, verdict
-        return snapshot, None
+        return snapshot, verdict_about(finding, evaluate(snapshot, (rule,)).verdicts)
 
     def guard_managed(self, target: FunctionTarget, finding: Finding, snapshot: Snapshot, verdict: Verdict) -> None:
         """Refuse what a tool outside CloudFormation manages. What else is wrong with the role, the fix says."""

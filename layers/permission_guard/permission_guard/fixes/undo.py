@@ -21,7 +21,7 @@ from permission_guard.errors import (
     WriteFailedError,
 )
 from permission_guard.findings.exceptions import exclusion_of
-from permission_guard.findings.lifecycle import is_about
+from permission_guard.findings.lifecycle import verdict_about
 from permission_guard.findings.watch import BOT
 from permission_guard.fixes.afterwards import WRITES as AFTERWARDS
 from permission_guard.fixes.guards import guard_function
@@ -231,7 +231,7 @@ class Undoer:
         """
         rule = self.rules[owned.rule_id]
         verdicts = evaluate(self.source.snapshot_for_fix(target, rule.direction), (rule,)).verdicts
-        verdict = next((one for one in verdicts if is_about(one, owned)), None)
+        verdict = verdict_about(owned, verdicts)
         return verdict is None or verdict.outcome is Outcome.PASS
 
     def _not_undone(self, target: FunctionTarget, owned: Finding, result: FixResult, why: str) -> FixOutcome:
