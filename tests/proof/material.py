@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.errors import FixRefusedError
 from permission_guard.fixes.attach_managed_policy import AttachManagedPolicy
-from permission_guard.iam import TrustSet
+from permission_guard.iam import TrustSet, parse_policy
+from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.state import Function, Inventory, ResourcePolicy, Role, Snapshot, Trigger
-from permission_guard.model.targets import FunctionTarget
-from tests.proof.plans import Plan, parsed, plans_of
+from tests.proof.plans import Plan, plans_of, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,18 +25,24 @@ JSON = Any
 MATERIAL: Final = Path(os.environ.get("MATERIAL") or "/nonexistent")
 STATEMENTS: Final = MATERIAL / "corpus" / "statements.jsonl"
 RECORDS: Final = MATERIAL / "cloudtrail"
+_ACCOUNT: Final = re.compile("[0-9]{12}")
 
 
 # ── The cases ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def case_plans(part: int = 0, parts: int = 1) -> Iterator[Plan]:
-    """Yield the plans of the cases of the rules, those of one of some parts."""
+    """Yield the plans of the cases of the rules, and those of each of their statements; those of one of some parts."""
     from tests.unit.rules.test_cases import INVOKE_CASES, snapshot_of, trust_of  # noqa: PLC0415 - slow to import
 
     for path in INVOKE_CASES[part::parts]:
         case = json.loads(path.read_text())
-        yield from plans_of(f"{path.parent.name}-{path.stem}", snapshot_of(case), trust_of(case))
+        name, snapshot = f"{path.parent.name}-{path.stem}", snapshot_of(case)
+        yield from plans_of(name, snapshot, trust_of(case))
+        for policy in snapshot.resource_policies:
+            if isinstance(policy, ResourcePolicy):
+                for statement in policy.document.statements:
+                    yield from of_statement(f"{name} {statement.sid}", {**statement.raw, "Sid": "s"})
     yield from _attachments(part, parts)
 
 
@@ -49,7 +56,8 @@ def _attachments(part: int, parts: int) -> Iterator[Plan]:
         problem = next(attached.violations(snapshot, rule))
         try:
             plan = attached.plan_for(problem, snapshot, rule)
-        except FixRefusedError:
+        except FixRefusedError as error:
+            yield refused(f"{path.parent.name}-{path.stem}", "attach", snapshot.target.arn, str(error))
             continue
         role_arn = plan.change["role_arn"]
         role = snapshot.roles[role_arn]
@@ -113,28 +121,41 @@ def record_plans() -> Iterator[Plan]:
 
 def of_statement(name: str, statement: JSON) -> Iterator[Plan]:
     """Yield the plans for a statement, and the narrowing to its source of the same statement without its conditions."""
-    resource = statement.get("Resource")
+    resource, principals = statement.get("Resource"), statement.get("Principal")
     if not isinstance(resource, str) or ":function:" not in resource or resource.count(":") not in {6, 7}:
         return
-    _, partition, _, region, account, _, function, *qualifier = resource.split(":")
-    target = FunctionTarget(partition, region, account, function)
+    arn_of_policy = resource.replace("*", "orders")  # the function that is looked at, of those that it names
+    try:
+        target, qualifier = parse_function_arn(arn_of_policy)
+    except ValueError:  # some examples have accounts of eleven digits
+        return
+    account = target.account
     condition = {key.lower(): value for keys in statement.get("Condition", {}).values() for key, value in keys.items()}
-    arn, source_account = condition.get("aws:sourcearn", ""), condition.get("aws:sourceaccount", "")
-    principal = statement["Principal"].get("Service") if isinstance(statement["Principal"], dict) else None
-    triggers: tuple[Trigger, ...] = ()
-    if isinstance(principal, str) and isinstance(arn, str) and arn.startswith("arn:"):
-        owner = source_account or (arn.split(":")[4] if arn.count(":") >= 5 else "") or account
-        triggers = (Trigger(principal, arn, (arn,), owner, resource, "a source of the corpus"),)
+    written, source_account = condition.get("aws:sourcearn", ()), condition.get("aws:sourceaccount", "")
+    principal = principals.get("Service") if isinstance(principals, dict) else None
+    arns = [written] if isinstance(written, str) else written
+    triggers = tuple(
+        Trigger(principal, arn, (arn,), _owner(arn, source_account) or account, arn_of_policy, "a source of the corpus")
+        for arn in arns
+        if isinstance(principal, str) and arn.startswith("arn:")
+    )
     inventory = Inventory("corpus", principal or "", frozenset(trigger.source for trigger in triggers), triggers)
     trust = TrustSet(frozenset({account}))
     broad = {key: value for key, value in statement.items() if key != "Condition"}
     for label, one in (("as it is", statement), ("without conditions", broad)):
         document = {"Version": "2012-10-17", "Statement": [one]}
-        policy = ResourcePolicy(resource, qualifier[0] if qualifier else None, parsed(document))
+        policy = ResourcePolicy(arn_of_policy, qualifier, parse_policy(document))
         snapshot = Snapshot(
             target,
-            Function(target.arn, function, f"arn:{partition}:iam::{account}:role/r"),
+            Function(target.arn, target.name, f"arn:{target.partition}:iam::{account}:role/r"),
             resource_policies=(policy,),
-            inventories=(inventory,) if label == "without conditions" else (),
+            inventories=(inventory,),
+            function_urls=(),
         )
-        yield from (plan for plan in plans_of(f"{name} {label}", snapshot, trust) if plan.kind != "add")
+        yield from plans_of(f"{name} {label}", snapshot, trust)
+
+
+def _owner(arn: str, source_account: JSON) -> str:
+    """Return the account of a source, empty if neither its ARN nor the statement has one in full."""
+    named = arn.split(":")[4] if arn.count(":") >= 5 else ""
+    return next((one for one in (source_account, named) if isinstance(one, str) and _ACCOUNT.fullmatch(one)), "")

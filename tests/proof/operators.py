@@ -52,7 +52,7 @@ def compared(value: Formula, base: str, texts: list[str]) -> Formula:
     elif name == "stringlike":
         found = any_of([matches(value, text) for text in texts])
     elif name in {"arnequals", "arnlike"}:
-        found = any_of([_matches_arn(value, text) for text in texts])
+        found = any_of([matches_arn(value, text) for text in texts])
         is_arn = z3.InRe(value, z3.Concat(*[z3.Concat(z3.Star(_NO_COLON), z3.Re(":"))] * 5, _ANY_TEXT))
         return z3.And(is_arn, z3.Not(found)) if negated else found
     else:
@@ -121,7 +121,7 @@ def matches(value: Formula, pattern: str) -> Formula:
     return z3.InRe(value, _expression(pattern, _ANY_TEXT, _ANY_CHARACTER))
 
 
-def _matches_arn(value: Formula, pattern: str) -> Formula:
+def matches_arn(value: Formula, pattern: str) -> Formula:
     """Return whether an ARN matches another one part by part."""
     parts = pattern.split(":", 5)
     if len(parts) < 6:

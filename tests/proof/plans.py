@@ -1,38 +1,49 @@
-"""The plans that are proven: of the cases, of a corpus, and of generated policies.
+"""The plans that are proven: those that the fixes make, for each finding of a function that they can solve.
 
-A narrowing adds the statements that the remedies derive, one call each, and then removes the broad one. A compaction is
-one call. A removal takes the flagged statement away, an addition adds one statement for a trigger.
+Each finding of a resource-based policy is planned twice: by single calls, and by one call that replaces the policy. A
+policy of any size is compacted, not only a nearly full one, always in one call.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.checks.engine import evaluate
-from permission_guard.fixes import certificate as certificates
-from permission_guard.fixes.proven import calls_of, proven_calls
-from permission_guard.iam import Restriction, TrustSet, parse_policy
+from permission_guard.errors import FixRefusedError, RetryableError
+from permission_guard.fixes import fix_for
+from permission_guard.fixes.certificate import Certificate
+from permission_guard.fixes.policy_change import PolicyEdit
+from permission_guard.fixes.policy_snapshots import policy_in
+from permission_guard.fixes.proven import proven_calls
 from permission_guard.iam.compaction import compacted
-from permission_guard.invokers.allowed import Allowed, statements_of
-from permission_guard.model.state import ResourcePolicy, Unread
+from permission_guard.model.state import ResourcePolicy
 from permission_guard.model.targets import Direction
-from permission_guard.remedies.decisions import PLACEHOLDER
-from permission_guard.remedies.invoke_policy import narrowed_to_sources
-from permission_guard.remedies.sources import by_owner
+from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.rules import rules_for
+from tests.fakes import InMemoryState, a_finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from permission_guard.fixes.certificate import Call, Certificate
+    from permission_guard.fixes.base import Check, Fix
+    from permission_guard.fixes.base import Plan as FixPlan
+    from permission_guard.fixes.certificate import Call
+    from permission_guard.iam import TrustSet
     from permission_guard.model.state import Snapshot, Trigger
 
 JSON = Any
 
-NARROWED: Final = ("PG102", "PG103", "PG104")
-REMOVED: Final = ("PG101", "PG107", "PG109", "PG110", "PG111")
+KINDS: Final = {
+    "narrow-statement": "narrow",
+    "add-permission": "add",
+    "remove-statement": "remove",
+    "compact-policy": "compact",
+}
+KEEPING: Final = frozenset({"narrow", "compact"})
+"""The kinds of plans that keep each call of the proven sources. A removal keeps one form of it, see `_is_usable`."""
+COMPACTED: Final = "PG113"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,8 @@ class Plan:
     """A change of a policy, as documents, and its certificate.
 
     `old`, `between` and `new` are the documents before, between and after the calls. Those of an attachment are lists
-    of documents. `added` are the statements or documents that a plan adds.
+    of documents. `added` are the statements or documents that a plan adds. A refused plan has no documents, and the
+    reason in its certificate.
     """
 
     name: str
@@ -60,131 +72,106 @@ class Plan:
 
 
 def plans_of(name: str, snapshot: Snapshot, trust: TrustSet) -> Iterator[Plan]:
-    """Yield every plan for the policies of a function: for each flagged statement, each policy and each trigger."""
-    rules = [rule for rule in rules_for(Direction.INVOKE_POLICY, trust) if rule.id in {*NARROWED, *REMOVED}]
-    violations = evaluate(snapshot, rules).violations
-    flagged = {(one.rule_id, one.function_arn, str(one.subject)) for one in violations}
-    for policy in snapshot.resource_policies:
-        if isinstance(policy, Unread) or not isinstance(policy.document.document, dict):
+    """Yield every plan for the policies of a function: for each finding of a rule that has a fix, and each policy."""
+    known = replace(snapshot, tags={})
+    for rule in rules_for(Direction.INVOKE_POLICY, trust):
+        fix = fix_for(rule.id)
+        if fix is None or rule.id == COMPACTED:
             continue
-        for allowed in statements_of(policy, snapshot, trust):
-            subject = f"statement/{allowed.name}"
-            by = [rule for rule, arn, one in flagged if (arn, one) == (policy.resource_arn, subject)]
-            for rule in sorted(by):
-                label = f"{name} {rule} {allowed.name}"
-                if rule in REMOVED:
-                    yield removal(label, policy, allowed)
-                elif plan := narrowing(label, policy, allowed, rule):
-                    yield plan
-        if plan := compaction(name, policy, snapshot):
-            yield plan
-        yield from additions(name, policy, snapshot)
+
+        def check(state: Snapshot, rule: Any = rule) -> Sequence[Verdict]:
+            return evaluate(state, [rule]).verdicts
+
+        yield from _planned(name, known, fix, check)
+    compact = fix_for(COMPACTED)
+    if compact is not None:
+        yield from _planned(name, known, compact, compactible)
 
 
-# ── The kinds ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def compactible(snapshot: Snapshot) -> Sequence[Verdict]:
+    """Return a violation for each policy of which statements can be merged, whatever its size."""
+    return [
+        Verdict(
+            rule_id=COMPACTED,
+            function_arn=policy.resource_arn,
+            subject="policy",
+            outcome=Outcome.VIOLATION if _can_be_merged(policy) else Outcome.PASS,
+            reason="statements can be merged",
+        )
+        for policy in snapshot.resource_policies
+        if isinstance(policy, ResourcePolicy) and isinstance(policy.document.document, dict)
+    ]
 
 
-def narrowing(name: str, policy: ResourcePolicy, allowed: Allowed, rule: str) -> Plan | None:
-    """Return the plan to narrow a statement to its sources, None if a person must decide or AddPermission cannot."""
-    services = allowed.services_with(Restriction.WEAK if rule == "PG103" else Restriction.OPEN)
-    found = [(invoker, service) for invoker, service in services if invoker.names_its_source]
-    if rule == "PG103":
-        elements = by_owner(allowed, allowed.source_arns(), [service for _, service in found])
-        statements = [{**allowed.statement.raw, **one} for one in elements]
-    else:
-        statements = narrowed_to_sources(allowed, found)
-    if not statements or PLACEHOLDER.search(json.dumps(statements)):
-        return None
+def _can_be_merged(policy: ResourcePolicy) -> bool:
     document = document_of(policy)
-    present = document["Statement"]
-    named = [{**one, "Sid": f"permission-guard-{number}"} for number, one in enumerate(statements, start=1)]
-    old = {**document, "Statement": present}
-    between = [{**document, "Statement": [*present, *named[:count]]} for count in range(1, len(named) + 1)]
-    rest = [one for index, one in enumerate(present) if index != allowed.statement.index]
-    new = {**document, "Statement": [*rest, *named]}
-    triggers = [trigger for invoker, _ in found for trigger in allowed.triggers_of(invoker)]
-    kept = proven_calls(triggers, policy.document, policy.resource_arn)
-    certificate = certificates.narrow(parsed(old), list(map(parsed, between)), parsed(new), kept)
-    return Plan(name, "narrow", account_of(policy), old, new, certificate, between, kept)
+    return len(compacted(document)["Statement"]) < len(document["Statement"])
 
 
-def compaction(name: str, policy: ResourcePolicy, snapshot: Snapshot) -> Plan | None:
-    """Return the plan to merge the statements of a policy, None if none can be merged."""
-    old = document_of(policy)
-    new = compacted(old)
-    if new == old:
-        return None
-    kept = proven_calls(triggers_of(policy, snapshot), policy.document, policy.resource_arn)
-    certificate = certificates.compact(parsed(old), (), parsed(new), kept)
-    return Plan(name, "compact", account_of(policy), old, new, certificate, [], kept)
-
-
-def removal(name: str, policy: ResourcePolicy, allowed: Allowed) -> Plan:
-    """Return the plan to remove a statement."""
-    old = document_of(policy)
-    rest = [one for index, one in enumerate(old["Statement"]) if index != allowed.statement.index]
-    new = {**old, "Statement": rest}
-    certificate = certificates.remove(parsed(old), (), parsed(new))
-    return Plan(name, "remove", account_of(policy), old, new, certificate)
-
-
-def additions(name: str, policy: ResourcePolicy, snapshot: Snapshot) -> Iterator[Plan]:
-    """Yield the plan to add a statement for each trigger that the policy does not allow."""
-    for trigger in triggers_of(policy, snapshot):
-        call = calls_of(trigger, policy.resource_arn)[0]
-        if certificates.is_allowed(call, policy.document):
+def _planned(name: str, snapshot: Snapshot, fix: Fix, check: Check) -> Iterator[Plan]:
+    """Yield the plans for the findings of one rule, one by single calls and one by a replaced policy."""
+    for problem in check(snapshot):
+        if problem.outcome is not Outcome.VIOLATION or problem.subject is None:
             continue
-        old, added = document_of(policy), statement_for(call)
-        new = {**old, "Statement": [*old["Statement"], added]}
-        certificate = certificates.add(parsed(old), parsed(new), [added])
-        yield Plan(f"{name} {call.source}", "add", account_of(policy), old, new, certificate, added=[added])
+        finding = a_finding(
+            id=problem.finding_id,
+            rule_id=problem.rule_id,
+            subject=problem.subject,
+            function_arn=problem.function_arn,
+            evidence={},
+        )
+        for is_atomic in (False, True) if problem.rule_id != COMPACTED else (True,):
+            label = f"{name} {problem.rule_id} {problem.subject}{' in one call' if is_atomic else ''}"
+            arn, kind = problem.function_arn.removesuffix(":$LATEST"), KINDS[fix.name]
+            try:
+                plan = fix.plan(finding, snapshot, InMemoryState(snapshot, atomic=is_atomic), check)
+            except (FixRefusedError, RetryableError) as error:
+                yield refused(label, kind, arn, str(error))
+            else:
+                yield _with_documents(label, kind, snapshot, arn, plan)
 
 
-def statement_for(call: Call) -> JSON:
-    """Return a statement for a source, as AddPermission writes it."""
-    condition: JSON = {}
-    if call.source_arn:
-        condition["ArnLike"] = {"AWS:SourceArn": call.source_arn}
-    if call.source_account:
-        condition["StringEquals"] = {"AWS:SourceAccount": call.source_account}
-    return {
-        "Sid": "permission-guard-added",
-        "Effect": "Allow",
-        "Principal": {"Service": call.principal},
-        "Action": call.action,
-        "Resource": call.function_arn,
-        **({"Condition": condition} if condition else {}),
-    }
+def refused(name: str, kind: str, arn: str, reason: str) -> Plan:
+    """Return a plan that the fix refuses to make."""
+    return Plan(name, kind, arn.split(":")[4], {}, {}, Certificate(kind, holds=False, grounds=(reason,)))
+
+
+def _with_documents(name: str, kind: str, snapshot: Snapshot, arn: str, plan: FixPlan) -> Plan:
+    """Return a plan with the documents before, between and after its calls."""
+    policy, edit = policy_in(snapshot, arn), PolicyEdit.recorded(plan.change)
+    old = document_of(policy)
+    *between, new = ({**old, "Statement": step} for step in edit.steps(old["Statement"]))
+    if plan.certificate is None or len(plan.calls) != len(between) + 1:
+        raise TypeError(f"{name}: no certificate, or other calls than steps")
+    kept = policy if kind in KEEPING else None
+    proven = proven_calls(triggers_of(snapshot, arn), kept.document, arn) if kept else []
+    return Plan(
+        name,
+        kind,
+        arn.split(":")[4],
+        old,
+        new,
+        plan.certificate,
+        between,
+        proven,
+        added=[dict(one) for one in edit.added],
+    )
 
 
 # ── Sources ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def triggers_of(policy: ResourcePolicy, snapshot: Snapshot) -> list[Trigger]:
+def triggers_of(snapshot: Snapshot, arn: str) -> list[Trigger]:
     """Return the triggers of the function, version or alias of a policy."""
-    return [
-        trigger
-        for inventory in snapshot.inventories
-        for trigger in inventory.triggers
-        if trigger.function_arn.removesuffix(":$LATEST") == policy.resource_arn
-    ]
+    every = (trigger for inventory in snapshot.inventories for trigger in inventory.triggers)
+    return [trigger for trigger in every if trigger.function_arn.removesuffix(":$LATEST") == arn]
 
 
 # ── Documents ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def document_of(policy: ResourcePolicy) -> JSON:
-    """Return a copy of a policy's document, its statements as a list."""
-    document = json.loads(json.dumps(policy.document.document))
-    statements = document.get("Statement", [])
-    return {**document, "Statement": statements if isinstance(statements, list) else [statements]}
-
-
-def parsed(document: JSON) -> Any:
-    """Return a policy."""
-    return parse_policy(document)
-
-
-def account_of(policy: ResourcePolicy) -> str:
-    """Return the account of a policy's function."""
-    return policy.resource_arn.split(":")[4]
+def document_of(policy: ResourcePolicy | None) -> JSON:
+    """Return a copy of a policy's document, its statements as a list; one without statements if there is none."""
+    found = json.loads(json.dumps(policy.document.document)) if policy else {"Version": "2012-10-17"}
+    statements = found.get("Statement", [])
+    return {**found, "Statement": statements if isinstance(statements, list) else [statements]}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import z3
 
 from tests.proof.encoding import SERVICE, Encoding, statements_of
-from tests.proof.operators import matches
+from tests.proof.operators import matches_arn
 from tests.proof.texts import TextSolver, TimeOutError
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def questions(plan: Plan) -> Iterator[tuple[str, Encoding, Formula]]:
     denies = [one for one in statements_of(plan.old) if one.get("Effect") == "Deny"]
     limited = z3.Or(*(encoding.denies(one) for one in denies)) if denies else z3.BoolVal(val=False)
     kept = [encoding.allowed(document) for document in (plan.old, *plan.between, plan.new)]
-    if plan.proven:
-        proven = z3.Or(*(call_formula(encoding, call) for call in plan.proven))
-        yield "a proven source that is denied", encoding, z3.And(proven, z3.Not(limited), z3.Not(z3.And(*kept)))
+    lost = z3.And(z3.Not(limited), z3.Not(z3.And(*kept)))
+    for call in plan.proven:
+        yield f"{call.source} that is denied", encoding, z3.And(call_formula(encoding, call), lost)
 
 
 def _more(encoding: Encoding, documents: list[JSON], other: JSON, about: str) -> tuple[str, Encoding, Formula]:
@@ -98,7 +98,8 @@ def call_formula(encoding: Encoding, call: Call) -> Formula:
         encoding.action == call.action.lower(),
         encoding.resource == call.function_arn,
     ]
-    parts += [_is(encoding, "aws:SourceArn", call.source_arn), _is(encoding, "aws:SourceAccount", call.source_account)]
+    parts += [_matches(encoding, "aws:SourceArn", call.source_arn)]
+    parts += [_is(encoding, "aws:SourceAccount", call.source_account)]
     parts += [_is(encoding, "aws:PrincipalServiceName", call.principal)]
     parts += [_is(encoding, "aws:PrincipalIsAWSService", "true")]
     parts += [_is(encoding, "aws:ResourceAccount", call.function_arn.split(":")[4])]
@@ -107,8 +108,12 @@ def call_formula(encoding: Encoding, call: Call) -> Formula:
 
 
 def _is(encoding: Encoding, name: str, value: str) -> Formula:
-    """Return whether a key has a value that matches; absent if there is none."""
+    """Return whether a key has a value; absent if there is none."""
     key = encoding.key(name)
-    if not value:
-        return z3.Not(key.present)
-    return z3.And(key.present, z3.Not(key.several), matches(key.value, value))
+    return z3.And(key.present, z3.Not(key.several), key.value == value) if value else z3.Not(key.present)
+
+
+def _matches(encoding: Encoding, name: str, pattern: str) -> Formula:
+    """Return whether a key has an ARN that matches a pattern part by part; absent if there is none."""
+    key = encoding.key(name)
+    return z3.And(key.present, z3.Not(key.several), matches_arn(key.value, pattern)) if pattern else z3.Not(key.present)

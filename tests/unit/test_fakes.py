@@ -20,7 +20,7 @@ from permission_guard.aws.tables.maintenance import DigestReader, MaintenanceTab
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.aws.tables.stops import StopTable
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
-from permission_guard.aws.writers.roles import RoleWriter
+from permission_guard.aws.writers.fixes import FixWriter
 from permission_guard.bus.publisher import TransitionPublisher
 from permission_guard.checks.batch import CheckRequests, FunctionDirectory
 from permission_guard.checks.checker import SnapshotSource
@@ -65,9 +65,9 @@ from tests.unit.sweep import account
         (FixStateSource, InMemoryState),
         (FixState, LiveFixState),
         (FixState, InMemoryState),
-        (Writer, RoleWriter),
+        (Writer, FixWriter),
         (Writer, InMemoryState),
-        (Writers, RoleWriter),
+        (Writers, FixWriter),
         (Writers, InMemoryState),
         (StopState, StopTable),
         (StopState, InMemoryStop),
