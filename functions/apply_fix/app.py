@@ -1,4 +1,4 @@
-"""Fix findings, as FixMode allows; the only function that may write to IAM."""
+"""Fix findings, as FixMode allows; the only function that may write to IAM and Lambda."""
 
 from __future__ import annotations
 

@@ -24,6 +24,13 @@ KINESIS_POLICY = f"{MANAGED}AWSLambdaKinesisExecutionRole"
 NETWORK_POLICY = f"{MANAGED}AWSLambdaVPCAccessExecutionRole"
 DYNAMODB_POLICY = f"{MANAGED}AWSLambdaDynamoDBExecutionRole"
 
+_HANDLER = """import json
+
+
+def handler(event, context):
+    print(json.dumps(event))
+    return {'seen': event}
+"""
 _TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
@@ -91,6 +98,24 @@ class Engineer:
         self._s3.create_bucket(Bucket=name)
         return f"arn:aws:s3:::{name}"
 
+    def notify(self, bucket: str, function_arn: str = "") -> None:
+        """Have a bucket invoke a function for each new object, or nothing any more.
+
+        S3 does not validate it, so the permission may come later, or be missing.
+        """
+        self._report(f"aws s3api put-bucket-notification-configuration --bucket {bucket} ...")
+        new_objects = {"LambdaFunctionArn": function_arn, "Events": ["s3:ObjectCreated:*"]}
+        self._s3.put_bucket_notification_configuration(
+            Bucket=bucket,
+            NotificationConfiguration={"LambdaFunctionConfigurations": [new_objects]} if function_arn else {},
+            SkipDestinationValidation=True,
+        )
+
+    def upload(self, bucket: str, key: str) -> None:
+        """Upload an empty object."""
+        self._report(f"aws s3api put-object --bucket {bucket} --key {key}")
+        self._s3.put_object(Bucket=bucket, Key=key, Body=b"")
+
     def queue(self, name: str) -> str:
         """Create a queue and return its ARN."""
         self._report(f"aws sqs create-queue --queue-name {name}")
@@ -157,6 +182,13 @@ class Engineer:
         self._report(f"aws lambda remove-permission --function-name {function} --statement-id {sid}")
         self.functions.remove_permission(FunctionName=function, StatementId=sid)
 
+    def statements(self, function: str) -> list[dict[str, Any]]:
+        """Return the statements of a function's policy, as Lambda returns them."""
+        found: list[dict[str, Any]] = json.loads(self.functions.get_policy(FunctionName=function)["Policy"])[
+            "Statement"
+        ]
+        return found
+
     def delete(self, function: str) -> None:
         """Delete a function."""
         self._report(f"aws lambda delete-function --function-name {function}")
@@ -175,5 +207,5 @@ def _option(name: str) -> str:
 def _package() -> bytes:
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("app.py", "def handler(event, context):\n    return {'seen': event}\n")
+        archive.writestr("app.py", _HANDLER)
     return package.getvalue()

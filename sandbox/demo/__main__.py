@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,14 +15,15 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.client import configuration
+from sandbox.client.deliveries import Deliveries
 from sandbox.client.engineer import Engineer, document
-from sandbox.client.process import ACCOUNT, Sandbox, SandboxError, shell_setup
+from sandbox.client.process import ACCOUNT, REGION, Sandbox, SandboxError, shell_setup
 from sandbox.client.watcher import Watcher
 from sandbox.demo.screen import Screen
 from sandbox.demo.story import Story
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import FrameType
 
 STACK = "permission-guard"
@@ -75,8 +77,9 @@ def _play(aws: Sandbox, screen: Screen) -> bool:
             Engineer(aws, screen.called),
             Watcher(aws, outputs),
             screen,
-            approve=_approver(aws, outputs["DecideFixFunctionArn"]),
+            person=_person(aws, outputs),
             grant=lambda: _deploy_again(aws),
+            deliveries=partial(Deliveries, aws),
         ).play()
     except (TimeoutError, AssertionError, ClientError, BotoCoreError) as error:
         screen.failed(str(error), _last_errors(aws.log))
@@ -86,13 +89,22 @@ def _play(aws: Sandbox, screen: Screen) -> bool:
     return True
 
 
-def _approver(aws: Sandbox, decide_fix: str) -> Callable[[str], str]:
-    """Create a role that may decide about fixes; return what runs a command with it and returns the output."""
+def _person(aws: Sandbox, outputs: Mapping[str, str]) -> Callable[[str], str]:
+    """Create a role that may read findings and decide about fixes; return what runs a command with it.
+
+    TimeoutError with the command's error if it fails.
+    """
     iam = aws.client("iam")
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
     role = iam.create_role(RoleName="platform", AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
-    allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": decide_fix}
-    iam.put_role_policy(RoleName="platform", PolicyName="decide", PolicyDocument=document(allow))
+    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{outputs['FindingsTableName']}"
+    reads = {"Action": ["dynamodb:Query", "dynamodb:BatchGetItem"], "Resource": [table, f"{table}/index/by-status"]}
+    policy = document(
+        {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": outputs["DecideFixFunctionArn"]},
+        {"Effect": "Allow", "Action": "cloudformation:DescribeStacks", "Resource": "*"},
+        {"Effect": "Allow", **reads},
+    )
+    iam.put_role_policy(RoleName="platform", PolicyName="decide", PolicyDocument=policy)
     keys = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="jane")["Credentials"]
     credentials = {
         "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],

@@ -16,14 +16,18 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
 
     from sandbox.client.watcher import Finding
 
+    Statement = Mapping[str, Any]
+
 WIDTH = 100
+PLAN_HASH = "Hash of the plan"
+"""The title of the section that `permission-guard fixes show` has the hash in."""
 _COMMAND_WIDTH = 88
 _SHOWN_OF_ALERTS = ("What is wrong", "Why it matters", "How to fix it (AWS CLI")
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
@@ -43,7 +47,7 @@ class Screen:
         yield
         if self._picture:
             self._picture.parent.mkdir(parents=True, exist_ok=True)
-            self._console.save_svg(str(self._picture), title="make demo, part 1 of 6")
+            self._console.save_svg(str(self._picture), title="make demo, part 1 of 7")
         self._console.record = False
 
     def title(self, text: str, below: str) -> None:
@@ -63,7 +67,7 @@ class Screen:
         self._print("", Rule(f"[bold]{number}. {title}[/]", align="left"), f"[italic]{story}[/]")
 
     def called(self, command: str) -> None:
-        """Print a call as an AWS CLI command."""
+        """Print a command as a person enters it."""
         self._print(Text("$ ", style="cyan") + _wrapped(command))
 
     def found(self, finding: Finding, seconds: float) -> None:
@@ -92,16 +96,10 @@ class Screen:
         self._print(f"[{colour}]●[/] OpsItem {item['OpsItemId']} is [bold]{item['Status']}[/]: {escape(item['Title'])}")
 
     def fix(self, finding: Finding, before: Sequence[str], after: Sequence[str], seconds: float) -> None:
-        """Print a fix: the change, the role's policies before and after, and the command that undoes it."""
-        fix = finding["fix"]
-        table = Table(title_justify="left", show_lines=False, expand=True)
-        table.add_column("policies before")
-        table.add_column("policies after")
-        table.add_row(*("\n".join(arn.rpartition("/")[2] for arn in policies) for policies in (before, after)))
-        change = Text(f"{fix['result']}: {fix['summary']}", style="bold")
-        parts = (change, table, Text("undo: ") + _wrapped(fix["undo"]))
-        footer = f"after [bold]{seconds:.2f} s[/]"
-        self._print(Panel(Group(*parts), title="fix", title_align="left", subtitle=footer, border_style="green"))
+        """Print a fix of a role: the change, the policies before and after, and the command that undoes it."""
+        names = ("\n".join(arn.rpartition("/")[2] for arn in policies) for policies in (before, after))
+        undo = Text("undo: ") + _wrapped(finding["fix"]["undo"])
+        self._fix(finding, "policies", *names, undo, seconds=seconds)
 
     def refused(self, finding: Finding) -> None:
         """Print a fix that the bot refused."""
@@ -113,6 +111,26 @@ class Screen:
         fix = finding["fix"]
         body = Group(Text(fix["summary"]), Text("\napprove:", style="bold"), _wrapped(fix["approve"]))
         self._print(Panel(body, title="fix proposed", title_align="left", border_style="yellow"))
+
+    def plan(self, output: str) -> None:
+        """Print what `permission-guard fixes show` says of a plan that waits: what it does, and what is certain."""
+        change = Text(section(output, "Fix narrow-statement"))
+        parts = [
+            part
+            for title in ("What is certain about the plan", PLAN_HASH)
+            for part in (Text(f"\n{title}", style="bold"), Text(section(output, title)))
+        ]
+        body = Group(change, *parts)
+        self._print(Panel(body, title="fix proposed", title_align="left", subtitle="excerpt", border_style="yellow"))
+
+    def policy(self, finding: Finding, before: Sequence[Statement], after: Sequence[Statement], seconds: float) -> None:
+        """Print a fix of a policy: the change, and the statements before and after."""
+        self._fix(finding, "policy", *("\n\n".join(map(_statement, one)) for one in (before, after)), seconds=seconds)
+
+    def delivery(self, bucket: str, function: str, *, invoked: bool) -> None:
+        """Print whether an object in a bucket invoked a function."""
+        outcome = f"invokes {function}" if invoked else f"is not allowed to invoke {function}"
+        self._print(f"[cyan]{'→' if invoked else '✗'}[/] The bucket {bucket} {outcome}")
 
     def summary(self, rows: Sequence[tuple[str, str, str]]) -> None:
         """Print a table of the changes and the bot's reactions."""
@@ -136,9 +154,37 @@ class Screen:
         body = Group(Text(what, style="bold"), Text(details, style="dim"))
         self._print(Panel(body, title="This step failed", border_style="red"))
 
+    def _fix(
+        self, finding: Finding, what: str, before: str, after: str, *below: RenderableType, seconds: float
+    ) -> None:
+        fix = finding["fix"]
+        table = Table(show_lines=False, expand=True)
+        table.add_column(f"{what} before", ratio=1)
+        table.add_column(f"{what} after", ratio=1)
+        table.add_row(escape(before), escape(after))
+        change = Text(f"{fix['result']}: {fix['summary']}", style="bold")
+        footer = f"after [bold]{seconds:.2f} s[/]"
+        panel = Group(change, table, *below)
+        self._print(Panel(panel, title="fix", title_align="left", subtitle=footer, border_style="green"))
+
     def _print(self, *lines: RenderableType) -> None:
         for line in lines:
             self._console.print(line)
+
+
+def section(output: str, title: str) -> str:
+    """Return the text of a section of what a command prints, without its indentation. ValueError if there is none."""
+    found = next((part for part in output.split("\n\n") if part.startswith(f"{title}\n")), None)
+    if found is None:
+        raise ValueError(f"the output has no section {title!r}: {output}")
+    return textwrap.dedent(found.partition("\n")[2])
+
+
+def _statement(statement: Statement) -> str:
+    """Return the Sid of a statement, whom it allows, and its conditions."""
+    conditions = [f"  {key} {value}" for keys in statement.get("Condition", {}).values() for key, value in keys.items()]
+    allowed = f"  {statement['Effect']} {statement['Principal']['Service']}"
+    return "\n".join([str(statement["Sid"]), allowed, *(conditions or ["  without a condition"])])
 
 
 def _wrapped(line: str) -> Text:
@@ -151,8 +197,10 @@ def _wrapped(line: str) -> Text:
     if not command.startswith(("aws ", "permission-guard ")):
         return Text(line)
     glued = re.sub(r"(--\S+) ", "\\1\N{NO-BREAK SPACE}", command)
-    lines = textwrap.wrap(
+    chunks = textwrap.wrap(
         glued, _COMMAND_WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
+    # A value that is too long for a line with its option has a line of its own.
+    lines = [one if len(one) <= _COMMAND_WIDTH else one.replace("\N{NO-BREAK SPACE}", f" \\\n{mark}") for one in chunks]
     wrapped = f" \\\n{mark}".join(lines).replace("\N{NO-BREAK SPACE}", " ")
     return Text(f"{mark}{wrapped}", style="cyan")

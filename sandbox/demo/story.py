@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from sandbox.client.engineer import SQS_POLICY, Engineer
 from sandbox.client.process import ACCOUNT
+from sandbox.demo.screen import PLAN_HASH, section
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sandbox.client.deliveries import Deliveries
     from sandbox.client.watcher import Finding, Watcher
     from sandbox.demo.screen import Screen
 
@@ -20,9 +23,10 @@ Row = tuple[str, str, str]
 
 
 class Story:
-    """Play the six parts. TimeoutError names the step that did not happen. Only `engineer` shows its calls.
+    """Play the seven parts. TimeoutError names the step that did not happen. Only `engineer` shows its calls.
 
-    `approve` runs the command of a proposal, and `grant` deploys the stack with AutoFix=grant.
+    `person` runs a command of permission-guard and returns its output. `grant` deploys the stack with AutoFix=grant.
+    `deliveries` returns the deliveries to a function.
     """
 
     def __init__(
@@ -32,11 +36,12 @@ class Story:
         watcher: Watcher,
         screen: Screen,
         *,
-        approve: Callable[[str], str],
+        person: Callable[[str], str],
         grant: Callable[[], None],
+        deliveries: Callable[[str], Deliveries],
     ) -> None:
         self._setup, self._engineer, self._watcher, self._screen = setup, engineer, watcher, screen
-        self._approve, self._grant = approve, grant
+        self._person, self._grant, self._deliveries = person, grant, deliveries
 
     def play(self) -> list[Row]:
         """Play all parts and return one row for each change. The first part is the picture of the README."""
@@ -49,6 +54,7 @@ class Story:
             self._role_tagged_never(),
             self._permission_that_the_role_never_had(),
             self._granted(),
+            *self._narrowed(),
         ]
 
     def _permission_without_a_source(self) -> list[Row]:
@@ -166,7 +172,7 @@ class Story:
         if SQS_POLICY in self._engineer.attached("invoices-role"):
             raise TimeoutError("no unchanged invoices-role: a policy was attached to it")
         screen.say("\n[italic]The engineer approves it with the command in the alert. AWS STS proves who it was.[/]")
-        screen.say(escape(self._approve(proposed["fix"]["approve"]).strip()))
+        screen.say(escape(self._person(proposed["fix"]["approve"]).strip()))
         fixed = watcher.finding(arn, "PG201", _is_fixed, what="fixed")
         screen.say(f"[green]✓[/] Applied, approved by {escape(fixed['fix']['decided_by'])}")
         return ("queue of a stranger mapped", "PG201, proposal waits; approved, applied", f"{seconds:.2f} s")
@@ -186,6 +192,68 @@ class Story:
         seconds = time.monotonic() - start
         screen.clean("The policy is attached without an approval", seconds)
         return ("the same with AutoFix=grant", "PG201, policy attached", f"{seconds:.2f} s")
+
+    def _narrowed(self) -> list[Row]:
+        setup, engineer, watcher, screen = self._setup, self._engineer, self._watcher, self._screen
+        screen.step(
+            7,
+            "A statement is narrowed to its source, and the fix is undone",
+            "The bucket scans invokes read-scans. The statement for it allows every bucket of every account. The bot "
+            "finds scans in the account and proposes a statement for it alone. It cannot see the buckets of other "
+            "accounts, so it asks first.",
+        )
+        arn = setup.function("read-scans", setup.role("read-scans-role"))
+        true, other = setup.bucket("scans"), setup.bucket("not-yours")
+        setup.notify("scans", arn)
+        watcher.checked(arn, "invoke_policy")
+        start = time.monotonic()
+        engineer.permit("read-scans", "any-bucket", "s3.amazonaws.com")
+        proposed = watcher.finding(arn, "PG102", _is_proposed, what="proposed")
+        proposed_after = time.monotonic() - start
+        screen.found(proposed, proposed_after)
+        before = engineer.statements("read-scans")
+        self._upload(arn, true, other, expected=(True, True))
+
+        finding_id = proposed["id"][:8]
+        shown = self._entered(f"permission-guard fixes show {finding_id}")
+        screen.plan(shown)
+        plan = f"--plan {section(shown, PLAN_HASH).split()[0]}"
+        start = time.monotonic()
+        screen.say(escape(self._entered(f"permission-guard fixes approve {finding_id} {plan}")))
+        fixed = watcher.finding(arn, "PG102", _is_fixed, what="fixed")
+        screen.policy(fixed, before, engineer.statements("read-scans"), time.monotonic() - start)
+        self._upload(arn, true, other, expected=(True, False))
+
+        start = time.monotonic()
+        screen.say(escape(self._entered(f"permission-guard fixes undo {finding_id} {plan}")))
+        watcher.finding(arn, "PG102", _is_undone, what="undone")
+        undone_after = time.monotonic() - start
+        restored = engineer.statements("read-scans")
+        if restored != before:
+            raise TimeoutError(f"no read-scans with its original policy: it has {restored}")
+        screen.clean(f"Undone: the policy has the statement {restored[0]['Sid']} again, and no other", undone_after)
+        return [
+            ("S3 allowed without a source again", "PG102, approved, narrowed to scans", f"{proposed_after:.2f} s"),
+            ("permission-guard fixes undo", "the old statement is back", f"{undone_after:.2f} s"),
+        ]
+
+    def _upload(self, function_arn: str, true: str, other: str, *, expected: tuple[bool, bool]) -> None:
+        """Upload to the bucket of a function, and to one that is connected to it only for that; say what invoked it."""
+        setup, deliveries = self._setup, self._deliveries(function_arn)
+        setup.notify(_name(other), function_arn)
+        seen = []
+        for bucket in (true, other):
+            invoked = deliveries.invokes("s3.amazonaws.com", bucket, partial(setup.upload, _name(bucket)))
+            self._screen.delivery(_name(bucket), _name(function_arn), invoked=invoked)
+            seen.append(invoked)
+        setup.notify(_name(other))
+        if tuple(seen) != expected:
+            raise TimeoutError(f"no policy of {function_arn} that allows what it should")
+
+    def _entered(self, command: str) -> str:
+        """Print a command of the person who decides, and return its output."""
+        self._screen.called(command)
+        return self._person(command).strip()
 
     def _mapped_by_a_stranger(self, name: str) -> str:
         """Create a function, and a mapping of a queue whose policy admits the function's role only for a moment."""
@@ -229,3 +297,12 @@ def _is_refused(finding: Finding) -> bool:
 
 def _is_proposed(finding: Finding) -> bool:
     return bool(finding["fix"] and finding["fix"]["result"] == "proposed")
+
+
+def _is_undone(finding: Finding) -> bool:
+    return bool(finding["fix"] and finding["fix"]["result"] == "undone")
+
+
+def _name(arn: str) -> str:
+    """Return the name at the end of an ARN."""
+    return arn.rpartition(":")[2]

@@ -7,17 +7,17 @@ import re
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from typer.testing import CliRunner
 
 from sandbox.client import watcher
 from sandbox.client.process import ACCOUNT
 from sandbox.demo import __main__ as demo
-from sandbox.demo.screen import WIDTH, Screen
+from sandbox.demo.screen import WIDTH, Screen, section
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
     import typer
 
     from tests.e2e.bot import Bot
@@ -33,7 +33,7 @@ def program() -> typer.Typer:
 
 
 def test_the_demo_prints_every_step_and_exits_with_0(tmp_path: Path) -> None:
-    """The output has the calls, findings, alerts, OpsItems, fixes and the refused fix; the picture has part 1."""
+    """The output has calls, findings, alerts, OpsItems, fixes, a refused fix and an undo; the picture has part 1."""
     picture = tmp_path / "demo.svg"
     shown = CliRunner().invoke(program(), ["--picture", str(picture)])
     assert shown.exit_code == 0, shown.output
@@ -54,9 +54,21 @@ def test_the_demo_prints_every_step_and_exits_with_0(tmp_path: Path) -> None:
         "permission-guard fixes approve",
         f"Applied, approved by arn:aws:sts::{ACCOUNT}:assumed-role/platform/jane",
         "The policy is attached without an approval",
+        "The certificate (narrow) holds:",
+        "arn:aws:s3:::scans is allowed before, between and after the calls.",
+        "permission-guard fixes undo",
+        "Undone: the policy has the statement any-bucket again, and no other",
         "What happened",
     )
     assert [text for text in expected if text not in shown.output] == []
+    deliveries = [line for line in shown.output.splitlines() if line.startswith(("→", "✗"))]
+    true, other = "The bucket scans", "The bucket not-yours"
+    assert deliveries == [
+        f"→ {true} invokes read-scans",
+        f"→ {other} invokes read-scans",
+        f"→ {true} invokes read-scans",
+        f"✗ {other} is not allowed to invoke read-scans",
+    ]
     svg = picture.read_text()
     assert svg.startswith("<svg")
     text = html.unescape(svg).replace("\N{NO-BREAK SPACE}", " ")
@@ -65,6 +77,14 @@ def test_the_demo_prints_every_step_and_exits_with_0(tmp_path: Path) -> None:
     assert [part for part in ("Deployed template.yaml", "create-function", "PG201") if part in text] == []
     _, _, width, height = re.findall(r"[\d.]+", svg.partition('viewBox="')[2].partition('"')[0])
     assert float(height) < float(width), "the picture fits a screen"
+
+
+def test_a_section_of_a_commands_output_is_found_by_its_title() -> None:
+    """It ends at the next blank line, and a section that is missing is an error."""
+    output = "Hash of the plan\n  abc\n  Valid.\n\nHistory\n  none\n"
+    assert section(output, "Hash of the plan") == "abc\nValid."
+    with pytest.raises(ValueError, match="no section 'Hash'"):
+        section(output, "Hash")
 
 
 def test_the_demo_fails_when_a_step_does_not_happen(reporting_bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,12 +105,15 @@ def test_the_demo_fails_when_a_step_does_not_happen(reporting_bot: Bot, monkeypa
     assert "fixed" in shown.output
 
 
-def test_a_wrapped_command_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "aws lambda add-permission --function-name thumbnails --statement-id photos --principal s3.amazonaws.com",
+        f"permission-guard fixes approve 3f9a1c --revision 2 --decide-fix {'a' * 95}",
+    ],
+)
+def test_a_wrapped_command_can_be_pasted(capsys: pytest.CaptureFixture[str], command: str) -> None:
     """A long command goes over several lines, which a shell reads as the same command."""
-    command = (
-        "aws lambda add-permission --function-name thumbnails --statement-id photos --action lambda:InvokeFunction "
-        "--principal s3.amazonaws.com --source-arn arn:aws:s3:::holiday-photos --source-account 123456789012"
-    )
     Screen().called(command)
     shown = capsys.readouterr().out
     lines = shown.splitlines()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import uuid
 import zipfile
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sandbox.client.process import ACCOUNT, REGION, Sandbox, poll
+from sandbox.client.deliveries import Deliveries
+from sandbox.client.process import ACCOUNT, REGION, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,11 +143,11 @@ class Target:
     """A function, or a version or alias of it, with the statements of its own policy."""
 
     def __init__(self, sandbox: Sandbox, function: str, qualifier: str = "") -> None:
-        self._sandbox, self._client = sandbox, sandbox.client("lambda")
+        self._client = sandbox.client("lambda")
         self._named = {"FunctionName": function, **({"Qualifier": qualifier} if qualifier else {})}
         unqualified = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
         self.arn = f"{unqualified}:{qualifier}" if qualifier else unqualified
-        self._group = f"/aws/lambda/{function}"
+        self._deliveries = Deliveries(sandbox, self.arn)
 
     def permit(self, sid: str, permission: Mapping[str, str]) -> None:
         """Add a statement."""
@@ -159,25 +159,4 @@ class Target:
 
     def is_invoked_by(self, trigger: Trigger) -> bool:
         """Fire a trigger, wait for its delivery, and return whether it invoked or was refused."""
-        mark, before = f"mark-{uuid.uuid4().hex}", self._refusals(trigger)
-        trigger.fire(mark)
-
-        def outcome() -> str:
-            if self._refusals(trigger) > before:
-                return "refused"
-            return "invoked" if mark in self._log() else ""
-
-        ended = poll(outcome, deadline=20, what=f"delivery of {trigger.arn}")
-        assert ended == "invoked" or mark not in self._log()
-        return ended == "invoked"
-
-    def _refusals(self, trigger: Trigger) -> int:
-        refusal = {"function": self.arn, "service": trigger.service, "source": trigger.arn}
-        return self._sandbox.refusals().count(refusal)
-
-    def _log(self) -> str:
-        logs = self._sandbox.client("logs")
-        if not logs.describe_log_groups(logGroupNamePrefix=self._group)["logGroups"]:
-            return ""
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=self._group)
-        return "\n".join(event["message"] for page in pages for event in page["events"])
+        return self._deliveries.invokes(trigger.service, trigger.arn, trigger.fire)

@@ -89,6 +89,7 @@ def test_the_broad_statement_becomes_one_for_the_bucket_and_its_account() -> Non
     assert planned.calls[0].parameters["SourceArn"] == BUCKET
     assert planned.calls[0].parameters["SourceAccount"] == ACCOUNT
     assert planned.calls[1].parameters == {"FunctionName": FUNCTION_ARN, "StatementId": "uploads"}
+    assert planned.summary == f"replace the statement uploads of {FUNCTION_ARN} by 1 statement for {BUCKET}"
     apply(state, planned)
     assert without_sids(state) == [OTHER, scoped(S3, BUCKET, ACCOUNT)]
     assert tuple(state.made) == planned.calls

@@ -63,7 +63,8 @@ class NarrowStatement(PolicyChange):
         added = tuple(_narrowed(allowed, services, sources, kept))
         external = "" if fix_state.sees_every_source(snapshot.target) else _external(allowed)
         what = f"replace the statement {allowed.name} of {subject.policy.resource_arn}"
-        by = f"{len(added)} for {', '.join(sorted({one.trigger.source for one in sources}))}"
+        statements = "1 statement" if len(added) == 1 else f"{len(added)} statements"
+        by = f"{statements} for {', '.join(sorted({one.trigger.source for one in sources}))}"
         draft = Draft(
             kind=Kind.NARROW,
             words=f"{what} by {by}" if added else f"{what.replace('replace', 'remove', 1)}: others allow its sources",

@@ -33,7 +33,7 @@ class PrincipalDeleted(StatementRule):
 
     ## Fix safety
 
-    Removing the statement takes no permission away. The fix does so after an approval, as every fix that removes a
+    Removing the statement takes no permission away. The fix removes it after an approval, like every fix that removes a
     statement. In `auto` it needs none only if `rules.PG111.fix` is `auto`.
 
     ## Limits

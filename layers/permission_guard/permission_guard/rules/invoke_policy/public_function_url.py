@@ -56,7 +56,8 @@ class PublicFunctionUrl(StatementRule):
 
     Unsafe: the URL may be public on purpose, for example for webhooks whose signature the code checks. The fix removes
     statements that were left behind, after an approval. In `auto` it does so without one only if `rules.PG107.fix` is
-    `auto`. A URL that takes calls without authentication is never closed by the bot.
+    `auto`. The bot can undo it only with the parameter `AtomicNarrowing`. The bot never closes a URL that
+    takes calls without authentication.
 
     ## Limits
 

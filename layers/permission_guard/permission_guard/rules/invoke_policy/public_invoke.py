@@ -35,8 +35,9 @@ class PublicInvoke(StatementRule):
     ## Fix safety
 
     Unsafe: a caller may rely on the statement, and only you know which. The fix removes the statement after an
-    approval. In `auto` it does so without one only if `rules.PG101.fix` is `auto`. The bot cannot undo it: it may not
-    allow everyone. It is refused if a trigger of the account uses the statement.
+    approval. In `auto` it does so without one only if `rules.PG101.fix` is `auto`. The bot can undo it only
+    with the parameter `AtomicNarrowing`, because it may not add a statement for everyone. It is refused if a trigger of
+    the account uses the statement.
 
     ## Limits
 
