@@ -118,8 +118,13 @@ TOPICS = an_inventory("sns", a_trigger("sns", TOPIC))
         a_state(
             [by_source("news", "s3.amazonaws.com", BUCKET)], an_inventory("s3", a_trigger("s3", BUCKET)), callers=()
         ),
+        a_state(
+            [a_statement("news", "s3.amazonaws.com", ArnLike={"AWS:SourceArn": [BUCKET, TOPIC]})],
+            an_inventory("s3", a_trigger("s3", BUCKET)),
+            atomic=True,
+        ),
     ],
-    ids=["no_external_sources", "own-bucket"],
+    ids=["no_external_sources", "own-bucket", "own-bucket-and-topic"],
 )
 def test_cloudtrail_is_not_asked_if_there_can_be_no_such_source(state: InMemoryState) -> None:
     """A query costs money and time."""
