@@ -15,6 +15,7 @@ from permission_guard.model.findings import PlannedCall
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from permission_guard.model.invoke_events import InvokeCaller, NotRecorded
     from permission_guard.model.state import Snapshot, Unread
     from permission_guard.model.targets import FunctionTarget
 
@@ -30,12 +31,15 @@ class InMemoryPolicies:
     """The policies of the snapshot `state`. `before_call` runs before each write, to simulate another writer.
 
     `stale_reads` later reads show the policy as it was before the last write. `made` are the calls that were accepted.
+    `callers` is who invoked the function, as CloudTrail's data events say.
     """
 
     state: Snapshot
     _: KW_ONLY
     atomic: bool = False
     every_source_is_seen: bool = False
+    callers: tuple[InvokeCaller, ...] | NotRecorded | None = None
+    asked_for_callers: list[FunctionTarget] = field(default_factory=list)
     policy_unread: Unread | None = None
     stale_after_writes: int = 0
     made: list[PlannedCall] = field(default_factory=list)
@@ -48,6 +52,10 @@ class InMemoryPolicies:
 
     def sees_every_source(self, target: FunctionTarget) -> bool:
         return self.every_source_is_seen
+
+    def invoke_callers(self, target: FunctionTarget) -> tuple[InvokeCaller, ...] | NotRecorded | None:
+        self.asked_for_callers.append(target)
+        return self.callers
 
     def invoke_policy(self, resource_arn: str) -> InvokePolicy | Unread:
         if self.policy_unread:

@@ -22,6 +22,7 @@ PARAMETERS: Final = {
     "FixResourceTag": TAG,
     "FixNamePrefix": PREFIX,
     "AtomicNarrowing": "false",
+    "InvokeEventsLogGroupArn": "",
 }
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:AlertTopic.fifo"
 """A FIFO topic, so that each message says which revision of which finding it is about."""

@@ -20,6 +20,7 @@ PACKAGE = REPOSITORY / "layers" / "permission_guard" / "permission_guard"
 # The attribute in which a class of `aws/` keeps its client, and the client's service.
 CLIENTS = {
     "_cloudformation": "cloudformation",
+    "_cloudtrail": "cloudtrail",
     "_cloudwatch": "cloudwatch",
     "_dynamodb": "dynamodb",
     "_ec2": "ec2",

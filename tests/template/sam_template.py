@@ -21,6 +21,7 @@ EVERYTHING = {
     "FixResourceTag": "team=orders",
     "FixNamePrefix": "orders-",
     "AtomicNarrowing": "true",
+    "InvokeEventsLogGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:aws-cloudtrail-logs",
     "OperatorRoleArns": "arn:aws:iam::123456789012:role/operators",
     "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a11",
 }

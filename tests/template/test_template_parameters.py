@@ -15,6 +15,7 @@ SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf"
 OPERATOR = "arn:aws:iam::123456789012:role/operators"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a11"
 
+GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:aws-cloudtrail-logs"
 ACCEPTED = {
     "AlertEmail": ["", "ops@example.com", "first.last+tag@mail.example.co.uk"],
     "SlackSecretArn": [
@@ -31,6 +32,7 @@ ACCEPTED = {
         "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Operators_*",
     ],
     "KmsKeyArn": ["", KEY, KEY.replace("0e6f4d9c-", "mrk-"), KEY.replace("aws:", "aws-cn:", 1)],
+    "InvokeEventsLogGroupArn": ["", GROUP, GROUP.replace("aws:", "aws-cn:", 1), GROUP + "/a_b.c#1"],
     "FixResourceTag": ["", "team=orders", "cost-center=4711", "aws:cloudformation:stack-name=orders", "a/b.c:d+e@f_=1"],
     "FixNamePrefix": ["", "orders-", "Orders_", "4th.team-", "a" * 63],
     "HomeRegion": ["eu-west-1", "ap-southeast-7", "mx-central-1", "us-gov-east-1", "cn-northwest-1"],
@@ -59,6 +61,15 @@ REFUSED = {
         OPERATOR + " ",
     ],
     "KmsKeyArn": ["alias/aws/sns", KEY.replace("key/", "alias/"), "0e6f4d9c", KEY.replace("123456789012", "*"), "*"],
+    "InvokeEventsLogGroupArn": [
+        "aws-cloudtrail-logs",
+        GROUP + ":*",
+        GROUP.replace("trail", "*"),
+        GROUP.replace("123456789012", "*"),
+        GROUP.replace(":logs:", ":s3:"),
+        GROUP + " ",
+        "*",
+    ],
     "FixResourceTag": [
         "team",
         "team=",

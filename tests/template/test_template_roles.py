@@ -48,6 +48,10 @@ ROLES_OF_SERVICES = {"ConfigurationMonitorRole": "appconfig", "MaintenanceSchedu
 """Actions that Lambda itself makes with a function's role, so the code does not call them."""
 
 
+INVOKE_EVENTS = uses("aws/readers/invoke_events", service="logs") | uses("aws/readers/trails")
+"""What a fix calls to find out who invoked a function, besides what inventories call."""
+
+
 def module_of(service: InvokingService) -> str:
     """Return the module of `aws/` that reads an inventory."""
     return "/".join(service.read.__module__.split(".")[1:])
@@ -139,6 +143,7 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/tables/findings", "put_finding", "take_fix_quota", "checkpoint", "findings_of")
         | uses("aws/tables/decisions", "decision")
         | uses("aws/readers/metrics")
+        | INVOKE_EVENTS
         | uses("aws/tables/own_fixes")
         | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
         "DecideFixFunction": OWN_LOGS
@@ -445,6 +450,8 @@ ON_EVERYTHING = {
     "lambda:ListEventSourceMappings",
     "ssm:CreateOpsItem",
     "ssm:DescribeOpsItems",
+    "cloudtrail:DescribeTrails",
+    "cloudtrail:LookupEvents",
     "cloudformation:DescribeStackResources",  # called with the resource, since the stack is unknown
     "cloudwatch:GetMetricData",
     "cloudwatch:DescribeAlarms",  # returns composite alarms only if it is allowed on all
@@ -460,6 +467,7 @@ ON_EVERYTHING = {
     "iot:ListTopicRules",
     "logs:DescribeAccountPolicies",
     "logs:DescribeLogGroups",
+    "logs:GetQueryResults",
     "organizations:DescribeOrganization",
     "s3:ListAllMyBuckets",
     "secretsmanager:ListSecrets",
@@ -482,10 +490,14 @@ SOURCES = {
 # All streams of the table: that is what `dynamodb:ListStreams` is evaluated on.
 STREAMS = {"${FindingsTable.Arn}/stream/*"}
 
+# A log group, as IAM names it: with all of its streams.
+EVENTS_OF_FUNCTIONS = {"${InvokeEventsLogGroupArn}:*"}
+
 # All of one type in this account: the bot checks every function, every role and every trigger.
 ALL_OF_A_KIND = {
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/apis*",
     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis*",
+    "arn:${AWS::Partition}:cloudtrail:*:${AWS::AccountId}:trail/*",  # the region is that of the log group
     "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/*",
     "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:event-source-mapping:*",
     "arn:${AWS::Partition}:elasticfilesystem:${AWS::Region}:${AWS::AccountId}:access-point/*",
@@ -525,7 +537,7 @@ def test_resources_are_named_unless_aws_does_not_support_it(template: Template) 
                 elif "*" in str(resource):
                     kinds.add(resource["Fn::Sub"])
     assert everywhere == ON_EVERYTHING
-    assert kinds == ALL_OF_A_KIND | SOURCES | STREAMS
+    assert kinds == ALL_OF_A_KIND | SOURCES | STREAMS | EVENTS_OF_FUNCTIONS
 
 
 def _on(template: Template, role: str, action: str) -> list[str]:
@@ -621,6 +633,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             | uses("aws/tables/own_fixes")
             | uses("aws/tables/stops", "switch", "breaker", "put_breaker"),
             "FixQueue": RECEIVE,
+            "InvokeEventsLogGroupArn": {"logs:StartQuery"},
         },
         "DecideFixRole": {
             "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # no transaction of it updates
@@ -723,6 +736,21 @@ def test_a_disabled_option_has_no_permission(
     assert action in template.allowed(role)
     without = {name: value for name, value in template.values.items() if name != parameter}
     assert action not in deployed(**without).allowed(role)
+
+
+@pytest.mark.parametrize(
+    "without", [{"InvokeEventsLogGroupArn": ""}, {"FixMode": "off"}], ids=["no-log-group", "no-plans"]
+)
+def test_the_fixer_reads_data_events_only_if_it_plans_and_a_log_group_has_them(
+    template: Template, deployed: Callable[..., Template], without: dict[str, str]
+) -> None:
+    """What other readers of the role call stays."""
+    added = INVOKE_EVENTS - {"logs:DescribeLogGroups"}
+    assert {action.split(":")[0] for action in added} == {"cloudtrail", "logs"}
+    assert added <= template.allowed("ApplyFixRole")
+    assert added.isdisjoint(deployed(**{**template.values, **without}).allowed("ApplyFixRole"))
+    with_plans = {**template.values, "FixMode": "plan"}
+    assert added <= deployed(**with_plans).allowed("ApplyFixRole")
 
 
 def test_only_lambda_may_assume_the_roles_of_functions(template: Template) -> None:

@@ -17,6 +17,7 @@ from permission_guard.cli.starting_file import starting_file
 from permission_guard.config.document import GuardConfig
 from permission_guard.config.keys import GUARD
 from permission_guard.config.read import config_of, read_config
+from permission_guard.fixes import fix_for
 from permission_guard.offline.configuration_file import compose_yaml
 from permission_guard.rules import RULES
 
@@ -159,7 +160,7 @@ def test_the_effective_configuration_has_every_default_and_every_rule() -> None:
         "enabled": True,
         "severity": "critical",
         "severity_set": True,
-        "fix_mode": "auto",
+        "fix_mode": "approve",
     }
     assert document["rules"]["PG209"] == {
         "name": "role-shared",
@@ -218,6 +219,29 @@ def test_the_effective_modes_are_shown_under_a_ceiling(ceiling: str, document: s
     assert row.split("│")[5].strip() == mode
 
 
+@pytest.mark.parametrize(
+    ("ceiling", "document", "mode"),
+    [
+        ("auto", "{}", "approve"),
+        ("auto", "fixes: {mode: auto}", "approve"),
+        ("auto", "rules: {RULE: {fix: auto}}", "auto"),
+        ("approve", "rules: {RULE: {fix: auto}}", "approve"),
+        ("plan", "{}", "plan"),
+        ("auto", "rules: {RULE: {fix: off}}", "off"),
+    ],
+)
+def test_a_fix_that_is_not_safe_is_automatic_only_for_a_rule_that_is_set_to_auto(
+    ceiling: str, document: str, mode: str
+) -> None:
+    """Otherwise somebody has to approve it, in the mode `auto` too: so says `config show`, for each of these rules."""
+    unsafe = [rule.id for rule in RULES if (fix := fix_for(rule.id)) and not fix.is_safe]
+    assert unsafe == ["PG101", "PG107", "PG109", "PG110", "PG111", "PG112", "PG113"]
+    for rule_id in unsafe:
+        given = document.replace("RULE", rule_id)
+        shown = json.loads(run("show", "-", "--fix-mode", ceiling, "--format", "json", stdin=given)[1])
+        assert shown["rules"][rule_id]["fix_mode"] == mode
+
+
 def test_a_mode_of_fixes_is_one_of_four() -> None:
     """In YAML, `off` is a text here."""
     code, _, errors = run("validate", "-", stdin="rules: {PG201: {fix: aprove}}\nfixes: {mode: never}\n")
@@ -233,7 +257,7 @@ def test_the_tables_show_what_is_set() -> None:
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if "│" in line]
     assert code == 0
     assert ["grace_period_seconds", "120"] in rows
-    assert ["PG107", "public-function-url", "yes", "critical (set here)", "as FixMode"] in rows
+    assert ["PG107", "public-function-url", "yes", "critical (set here)", "approve"] in rows
     assert ["PG209", "role-shared", "no", "low", "-"] in rows
     assert ["PG201", "event-source-read-missing", "yes", "high", "as FixMode"] in rows
     assert [

@@ -121,6 +121,17 @@ def test_policies_are_replaced_only_if_the_parameter_says_true(value: str, repla
     assert settings.replaces_policies is replaces
 
 
+def test_the_log_group_of_data_events_is_an_arn() -> None:
+    """Or empty, which asks CloudTrail nothing."""
+    assert FixSettings.from_environment(WHOLE[FixSettings]).invoke_events_log_group == ""
+    arn = "arn:aws-cn:logs:cn-north-1:123456789012:log-group:aws/trail"
+    named = {**WHOLE[FixSettings], "INVOKE_EVENTS_LOG_GROUP_ARN": arn}
+    assert FixSettings.from_environment(named).invoke_events_log_group == arn
+    for wrong in ("aws/trail", f"{arn}:*", arn.replace("logs", "s3")):
+        with pytest.raises(ConfigurationError, match="not the ARN of a log group"):
+            FixSettings.from_environment({**WHOLE[FixSettings], "INVOKE_EVENTS_LOG_GROUP_ARN": wrong})
+
+
 @pytest.mark.parametrize("mode", ["Auto", "on", "yes"])
 def test_an_invalid_fix_mode_is_rejected_and_the_valid_ones_are_named(mode: str) -> None:
     """The mode that allows changes is never guessed."""

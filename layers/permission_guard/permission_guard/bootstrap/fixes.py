@@ -11,6 +11,7 @@ from permission_guard.aws.clients import client, client_in
 from permission_guard.aws.readers.event_source_mappings import LiveMappings
 from permission_guard.aws.readers.fix_state import LiveFixState
 from permission_guard.aws.readers.functions import FunctionReader
+from permission_guard.aws.readers.invoke_events import InvokeEvents
 from permission_guard.aws.readers.invoke_policies import InvokePolicyReader
 from permission_guard.aws.readers.metrics import Metrics
 from permission_guard.aws.readers.organization import OrganizationReader
@@ -74,6 +75,7 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
             InvokePolicyReader(client("lambda")),
             lists=policy_lists(settings, config),
             no_external_sources=config.fixes.no_external_sources,
+            invoke_events=_invoke_events(settings.invoke_events_log_group),
             replaces_policies=settings.replaces_policies and policies.can_replace,
         ),
         store=table,
@@ -100,6 +102,19 @@ def _fixer(rules: Rules, settings: FixSettings, config: GuardConfig) -> Fixer:
         clock=utc_now,
         wait=time.sleep,
         token=lambda: uuid4().hex,
+    )
+
+
+def _invoke_events(log_group_arn: str) -> InvokeEvents | None:
+    """Return what reads CloudTrail's data events in the region of a log group, None without a log group."""
+    if not log_group_arn:
+        return None
+    return InvokeEvents(
+        log_group_arn,
+        lambda region: client_in("logs", region),
+        lambda region: client_in("cloudtrail", region),
+        utc_now,
+        time.sleep,
     )
 
 

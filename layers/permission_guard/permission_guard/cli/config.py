@@ -19,6 +19,7 @@ from permission_guard.config.read import config_of
 from permission_guard.config.settings import FixMode
 from permission_guard.errors import ConfigurationDocumentError, Problem
 from permission_guard.fixes import fix_for
+from permission_guard.fixes.approval import may_be_automatic
 from permission_guard.reports.terminal import echo, echo_error, literal
 from permission_guard.rules import RULES
 
@@ -204,11 +205,19 @@ def _effective_rules(config: GuardConfig, ceiling: FixMode | None) -> dict[str, 
             "enabled": found.enabled if found else True,
             "severity": str(severity or rule.severity),
             "severity_set": severity is not None,
-            "fix_mode": str(effective_mode(config, rule.id, ceiling or FixMode.AUTO).mode)
-            if fix_for(rule.id)
-            else None,
+            "fix_mode": _fix_mode(config, rule.id, ceiling or FixMode.AUTO),
         }
     return rules
+
+
+def _fix_mode(config: GuardConfig, rule_id: str, ceiling: FixMode) -> str | None:
+    """Return the mode of a rule's fixes, None if it has no fix: `approve` where `auto` does not suffice."""
+    fix = fix_for(rule_id)
+    if fix is None:
+        return None
+    mode = effective_mode(config, rule_id, ceiling).mode
+    waits = mode is FixMode.AUTO and not may_be_automatic(config, fix, rule_id)
+    return str(FixMode.APPROVE if waits else mode)
 
 
 def _print_tables(config: GuardConfig, ceiling: FixMode | None) -> None:

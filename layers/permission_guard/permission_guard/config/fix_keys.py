@@ -87,7 +87,7 @@ FIXES: Final = ObjectOf(
             form=ListOf(FUNCTION, "functions", MAX_ITEMS),
             description="Functions that no source of another account invokes: names, globs or full ARNs. The bot "
             "cannot see such sources: for other functions, a fix that narrows a statement needs an approval in the "
-            "mode auto too.",
+            "mode auto too, unless CloudTrail's Invoke events show that there is none.",
         ),
         Key(
             name="watch_hours",

@@ -198,7 +198,8 @@ class FixSettings:
 
     `decide_fix_arn` is the ARN of the function that takes decisions about proposals. `owned_policies` are the ARNs of
     the stack's own policies that fixes may attach. `replaces_policies` is whether fixes may replace a whole
-    resource-based policy.
+    resource-based policy. `invoke_events_log_group` is the ARN of the log group to which a trail delivers the data
+    events of functions, empty for none.
     """
 
     findings_table: str
@@ -209,6 +210,7 @@ class FixSettings:
     decide_fix_arn: str
     owned_policies: tuple[str, ...] = ()
     replaces_policies: bool = False
+    invoke_events_log_group: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -216,6 +218,9 @@ class FixSettings:
         limit = environment.get("MAX_FIXES_AN_HOUR", "20")
         if not re.fullmatch(r"[1-9]\d{0,3}", limit):
             raise ConfigurationError(f"MAX_FIXES_AN_HOUR is {limit!r:.50}; it must be a number from 1 to 9999")
+        log_group = environment.get("INVOKE_EVENTS_LOG_GROUP_ARN", "")
+        if log_group and not re.fullmatch(r"arn:[a-z-]+:logs:[a-z0-9-]+:\d{12}:log-group:[^:*]+", log_group):
+            raise ConfigurationError(f"INVOKE_EVENTS_LOG_GROUP_ARN is {log_group!r:.200}, not the ARN of a log group")
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
             decisions_table=_required(environment, "DECISIONS_TABLE"),
@@ -225,6 +230,7 @@ class FixSettings:
             decide_fix_arn=_required(environment, "DECIDE_FIX_ARN"),
             owned_policies=tuple(filter(None, environment.get("OWNED_POLICY_ARNS", "").split(","))),
             replaces_policies=environment.get("ATOMIC_NARROWING", "") == "true",
+            invoke_events_log_group=log_group,
         )
 
 

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
 
 
-def why_to_approve(config: GuardConfig, fix: Fix, finding: Finding, plan: Plan) -> str:
-    """Return why a person has to approve a plan, empty if nobody has to.
+def may_be_automatic(config: GuardConfig, fix: Fix, rule_id: str) -> bool:
+    """Return whether the mode `auto` may apply a fix: one that is not safe only if the rule itself is set to `auto`."""
+    return fix.is_safe or is_set_for_rule(config, rule_id, FixMode.AUTO)
 
-    A fix that is not safe is applied without an approval only if the rule itself is set to `auto`.
-    """
+
+def why_to_approve(config: GuardConfig, fix: Fix, finding: Finding, plan: Plan) -> str:
+    """Return why a person has to approve a plan, empty if nobody has to."""
     if plan.shared_by:
         return f"{len(plan.shared_by)} functions use the role, so a person has to approve it."
-    if not fix.is_safe and not is_set_for_rule(config, finding.rule_id, FixMode.AUTO):
+    if not may_be_automatic(config, fix, finding.rule_id):
         return f"A person has to approve it, because rules.{finding.rule_id}.fix is not auto."
     return f"{plan.approval} So a person has to approve it." if plan.approval else ""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.policy_lists import PolicyLists
     from permission_guard.iam import Policy
     from permission_guard.model.findings import Finding, PlannedCall
+    from permission_guard.model.invoke_events import InvokeCaller, NotRecorded
     from permission_guard.model.role_permissions import Permission
     from permission_guard.model.state import Role, Unread
     from permission_guard.model.targets import JSON, FunctionTarget
@@ -106,6 +107,12 @@ class FixState(Protocol):
 
     def sees_every_source(self, target: FunctionTarget) -> bool:
         """Return whether no source of another account invokes a function, as `fixes.no_external_sources` says."""
+
+    def invoke_callers(self, target: FunctionTarget) -> tuple[InvokeCaller, ...] | NotRecorded | None:
+        """Return who invoked a function within 30 days; NotRecorded if an event may be missing.
+
+        None if the parameter `InvokeEventsLogGroupArn` names no log group with CloudTrail's data events.
+        """
 
     def replaces_policies(self) -> bool:
         """Return whether fixes may replace a whole resource-based policy: the parameter `AtomicNarrowing`."""

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from permission_guard.errors import FixRefusedError
 from permission_guard.findings.watch import NARROWING
 from permission_guard.fixes.certify import Kind
+from permission_guard.fixes.external_sources import external_sources
 from permission_guard.fixes.invoke_policies import digest_of, named, permission_of
 from permission_guard.fixes.policy_change import PolicyChange
 from permission_guard.fixes.policy_plans import LATER, Draft, Subject, guard_removal, planned, subject_of
 from permission_guard.fixes.policy_snapshots import document_of
 from permission_guard.fixes.proven_sources import is_allowed, proven_sources, sources_to_name
 from permission_guard.iam import TrustSet
-from permission_guard.iam.arn import split_arn
 from permission_guard.invokers import invoker_of
 from permission_guard.invokers.allowed import statements_of
-from permission_guard.invokers.sources import own_source, source_named
 from permission_guard.remedies.invoke_policy import scoped_to
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     Statement = Mapping[str, JSON]
 
 _INVOKING: Final = frozenset({"lambda:invokefunction", "lambda:invokefunctionurl"})
-_ACCOUNT: Final = 4
 
 
 class NarrowStatement(PolicyChange):
@@ -61,7 +59,7 @@ class NarrowStatement(PolicyChange):
             )
         kept = document_of(subject.policy, [one for one in subject.current.statements if one is not subject.statement])
         added = tuple(_narrowed(allowed, services, sources, kept))
-        external = "" if fix_state.sees_every_source(snapshot.target) else _external(allowed)
+        external = external_sources(allowed, services, fix_state)
         what = f"replace the statement {allowed.name} of {subject.policy.resource_arn}"
         statements = "1 statement" if len(added) == 1 else f"{len(added)} statements"
         by = f"{statements} for {', '.join(sorted({one.trigger.source for one in sources}))}"
@@ -71,8 +69,9 @@ class NarrowStatement(PolicyChange):
             added=added,
             removed=(subject.statement,),
             sources=sources,
-            unknowns=(*((external,) if external else ()), LATER),
-            approval=external,
+            unknowns=(*((external.unknown,) if external.unknown else ()), LATER),
+            approval=external.approval,
+            denied_sources=external.found,
             is_atomic=is_atomic,
         )
         return planned(subject, draft, check)
@@ -122,22 +121,3 @@ def _narrowed(
         needed = [one for one in mine if not all(is_allowed(request, kept) for request in one.requests)]
         for arn, account in sources_to_name(needed, allowed.snapshot.target.account):
             yield from map(named, scoped_to(allowed, invoker, principal, arn, account))
-
-
-def _external(allowed: Allowed) -> str:
-    """Return that sources of other accounts may use a statement, empty if it names only sources of this account."""
-    arns = allowed.source_arns()
-    if arns and all(_is_own(arn, allowed) for arn in arns):
-        return ""
-    return (
-        f"Sources of other accounts cannot be seen: one that invokes {allowed.function} through the statement "
-        f"{allowed.name} would be denied."
-    )
-
-
-def _is_own(arn: str, allowed: Allowed) -> bool:
-    """Return whether an ARN names one source, and this account has it: no other account can have the same."""
-    account = split_arn(arn)[_ACCOUNT : _ACCOUNT + 1]
-    if source_named(arn) is not None and account == [allowed.snapshot.target.account]:
-        return True
-    return own_source(allowed.snapshot.inventories, arn) is True

@@ -94,7 +94,10 @@ def guard_removal(statement: Statement, resource_arn: str, fix_state: FixState) 
 
 @record(kw_only=True)
 class Draft:
-    """A change to plan. `sources` are the proven ones, which must stay allowed. `words` are its summary."""
+    """A change to plan. `sources` are the proven ones, which must stay allowed. `words` are its summary.
+
+    `denied_sources` names sources of other accounts that the change denies, empty if none is known.
+    """
 
     kind: Kind
     words: str
@@ -103,6 +106,7 @@ class Draft:
     sources: tuple[ProvenSource, ...]
     unknowns: tuple[str, ...] = ()
     approval: str = ""
+    denied_sources: str = ""
     is_atomic: bool = False
 
     @property
@@ -137,6 +141,7 @@ def planned(subject: Subject, draft: Draft, check: Check) -> Plan:
             "function_arn": subject.problem.function_arn,
             "subject": subject.problem.subject,
             "sources": sorted({one.trigger.source for one in draft.sources}),
+            **({"denied_sources": draft.denied_sources} if draft.denied_sources else {}),
         },
         unknowns=draft.unknowns,
         undo=replace_statements(arn, [dict(one) for one in draft.added], [dict(one) for one in draft.removed]),

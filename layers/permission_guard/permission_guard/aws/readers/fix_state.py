@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_iam import IAMClient
 
+    from permission_guard.aws.readers.invoke_events import InvokeEvents
     from permission_guard.aws.readers.invoke_policies import InvokePolicyReader
     from permission_guard.aws.readers.role_users import RoleUsers
     from permission_guard.aws.readers.sources.reader import SourceReader
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.invoke_policies import InvokePolicy
     from permission_guard.fixes.policy_lists import PolicyLists
     from permission_guard.iam import Policy
+    from permission_guard.model.invoke_events import InvokeCaller, NotRecorded
     from permission_guard.model.state import Role
     from permission_guard.model.targets import FunctionTarget
 
@@ -29,7 +31,8 @@ class LiveFixState:
     """Reads from IAM, CloudFormation, Lambda and the services of resources.
 
     `lists` says which policies may be attached, and `replaces_policies` whether a resource-based policy may be
-    replaced. No source of another account invokes the functions that `no_external_sources` names, with globs.
+    replaced. No source of another account invokes the functions that `no_external_sources` names, with globs. For the
+    others `invoke_events` may say so.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class LiveFixState:
         *,
         lists: PolicyLists,
         no_external_sources: tuple[str, ...] = (),
+        invoke_events: InvokeEvents | None = None,
         replaces_policies: bool = False,
     ) -> None:
         self._iam = iam
@@ -51,6 +55,7 @@ class LiveFixState:
         self._policies = policies
         self._lists = lists
         self._no_external_sources = no_external_sources
+        self._invoke_events = invoke_events
         self._replaces_policies = replaces_policies
 
     def policy_lists(self) -> PolicyLists:
@@ -100,6 +105,10 @@ class LiveFixState:
     def sees_every_source(self, target: FunctionTarget) -> bool:
         """Return whether the configuration says that no source of another account invokes a function."""
         return names_function(self._no_external_sources, target)
+
+    def invoke_callers(self, target: FunctionTarget) -> tuple[InvokeCaller, ...] | NotRecorded | None:
+        """Return who invoked a function within 30 days, None if no log group has CloudTrail's data events."""
+        return self._invoke_events.callers(target) if self._invoke_events else None
 
     def replaces_policies(self) -> bool:
         """Return whether fixes may replace a whole resource-based policy."""

@@ -47,8 +47,9 @@ class SourceMissing(StatementRule):
 
     Safe: the fix allows only the sources that are configured in the account to invoke the function, and then removes
     the broad statement. It grants nothing new. Sources of other accounts cannot be seen: the fix needs an approval,
-    unless `fixes.no_external_sources` lists the function. It is refused if no source is proven, if what invokes through
-    the service cannot be listed, and if infrastructure code owns the function or the statement.
+    unless `fixes.no_external_sources` lists the function, or CloudTrail's `Invoke` events of 30 days show none
+    (`InvokeEventsLogGroupArn`). It is refused if no source is proven, if what invokes through the service cannot be
+    listed, and if infrastructure code owns the function or the statement.
 
     ## Limits
 
