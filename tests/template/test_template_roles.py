@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from permission_guard.fixes.invoke_policies import SERVICES
 from permission_guard.invokers import invoker_of
 from permission_guard.model.targets import Direction
 from permission_guard.rules import RULES
+from tests.owned_policies import PSEUDO, rendered
 from tests.template.calls import CLIENTS, NOT_OPERATIONS, PACKAGE, operations, uses
 from tests.template.sam_template import Template, listed, referred, walk
 
@@ -421,6 +423,34 @@ def test_the_fixer_is_denied_writes_to_resources_tagged_never(deployed: Callable
     assert set(listed(deny["Action"])) == WRITES
     assert deny["Resource"] == "*"
     assert deny["Condition"] == {"StringEqualsIgnoreCase": {"aws:ResourceTag/permission-guard:fix": "never"}}
+
+
+def _rendered(node: Any, known: dict[str, str]) -> Any:
+    """Return a part of a policy as CloudFormation writes it."""
+    if isinstance(node, list):
+        return [_rendered(one, known) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if "Fn::GetAtt" in node:
+        return known[".".join(node["Fn::GetAtt"])]
+    if node.keys() & {"Ref", "Fn::Sub", "Fn::Join"}:
+        return rendered(node, known)
+    return {key: _rendered(value, known) for key, value in node.items()}
+
+
+def test_the_policies_of_each_role_fit_into_it(template: Template) -> None:
+    """IAM allows 10,240 characters for all inline policies of a role: with every parameter, and a long region."""
+    known = {**PSEUDO, "AWS::StackName": "permission-guard", "AWS::Region": "ap-southeast-1", **template.values}
+    for name, resource in template.raw["Resources"].items():
+        arn = f"arn:aws:dynamodb:ap-southeast-1:123456789012:table/permission-guard-{name}-0123456789AB"
+        known |= {name: "abcdefg", f"{name}.Arn": arn, f"{name}.StreamArn": f"{arn}/stream/2026-11-30T00:00:00.000"}
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            of_policy = resource["Properties"]
+            path, named = of_policy["Path"], rendered(of_policy["ManagedPolicyName"], known)
+            known[name] = f"arn:aws:iam::123456789012:policy{path}{named}"
+    for role, properties in template.of_type("AWS::IAM::Role").items():
+        documents = [_rendered(policy["PolicyDocument"], known) for policy in properties["Policies"]]
+        assert sum(len(json.dumps(one, separators=(",", ":"))) for one in documents) <= 10_240, role
 
 
 def test_inline_policies_are_never_written(template: Template) -> None:
