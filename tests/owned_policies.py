@@ -39,7 +39,7 @@ def owned_documents(tag: str = "", prefix: str = "", mode: str = "approve") -> d
         f"arn:aws:iam::123456789012:policy{properties['Path']}{rendered(properties['ManagedPolicyName'], known)}": (
             json.loads(rendered(properties["PolicyDocument"], known))
         )
-        for properties in template.of_type("AWS::IAM::ManagedPolicy").values()
+        for properties in template.owned_policies.values()
     }
 
 

@@ -77,9 +77,17 @@ class Template:
         everywhere = {"Events": {}} | self._decide(self.raw["Globals"]["Function"])
         return {name: everywhere | properties for name, properties in self.of_type("AWS::Serverless::Function").items()}
 
+    @property
+    def owned_policies(self) -> dict[str, Any]:
+        """The properties of the managed policies that fixes may attach: only they have names."""
+        managed = self.of_type("AWS::IAM::ManagedPolicy")
+        return {name: properties for name, properties in managed.items() if "ManagedPolicyName" in properties}
+
     def statements(self, role: str) -> list[dict[str, Any]]:
-        """Return every statement of a role's inline policies."""
-        policies = self.resources[role]["Properties"].get("Policies", [])
+        """Return every statement of a role's inline policies, and of its managed policies of the template."""
+        properties = self.resources[role]["Properties"]
+        managed = [self.resources[referred(arn)]["Properties"] for arn in properties.get("ManagedPolicyArns", [])]
+        policies = [*properties.get("Policies", []), *managed]
         return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
     def allowed(self, role: str) -> set[str]:

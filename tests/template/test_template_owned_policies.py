@@ -80,7 +80,7 @@ def test_the_role_and_the_environment_have_exactly_the_policies_that_exist(
 ) -> None:
     """The fixer knows and may attach each policy of the stack, and no other customer managed one."""
     template = deployed(FixMode="auto", **parameters(shape))
-    existing = sorted(template.of_type("AWS::IAM::ManagedPolicy"))
+    existing = sorted(template.owned_policies)
     assert allowed_arns(template) == existing
     named = template.environment_of("ApplyFixFunction")["OWNED_POLICY_ARNS"]
     assert sorted(filter(None, named.split(","))) == existing
@@ -150,15 +150,15 @@ def test_keys_are_used_only_through_the_services_that_need_them() -> None:
 
 def test_the_policies_are_kept_when_the_stack_is_deleted(template: Template) -> None:
     """Roles use them, and would lose what they were given."""
-    for name, resource in template.resources.items():
-        if resource["Type"] == "AWS::IAM::ManagedPolicy":
-            assert resource["DeletionPolicy"] == "RetainExceptOnCreate", name
-            assert resource["UpdateReplacePolicy"] == "Retain", name
+    for name in template.owned_policies:
+        resource = template.resources[name]
+        assert resource["DeletionPolicy"] == "RetainExceptOnCreate", name
+        assert resource["UpdateReplacePolicy"] == "Retain", name
 
 
 def test_two_stacks_and_two_regions_have_other_policies(template: Template) -> None:
     """IAM has one name for the whole account."""
-    for policy in template.of_type("AWS::IAM::ManagedPolicy").values():
+    for policy in template.owned_policies.values():
         name = policy["ManagedPolicyName"]
         others = {**PSEUDO, "AWS::StackName": "second"}, {**PSEUDO, "AWS::Region": "eu-west-1"}
         assert len({rendered(name, known) for known in (PSEUDO, *others)}) == len(others) + 1
@@ -200,4 +200,4 @@ def test_a_policy_is_referred_to_by_its_arn(template: Template) -> None:
         one for one in template.statements("ApplyFixRole") if one["Sid"] == "AttachAndDetachOnlyThesePolicies"
     )
     arns = statement["Condition"]["ArnEquals"]["iam:PolicyARN"]
-    assert {referred(arn) for arn in arns if "Ref" in arn} == template.of_type("AWS::IAM::ManagedPolicy").keys()
+    assert {referred(arn) for arn in arns if "Ref" in arn} == template.owned_policies.keys()

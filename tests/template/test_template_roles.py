@@ -178,8 +178,10 @@ def test_the_permissions_of_every_function_are_tested(template: Template) -> Non
     assert sorted([*roles, *ROLES_OF_SERVICES]) == sorted(template.of_type("AWS::IAM::Role"))
     for function in template.functions.values():
         assert "Policies" not in function
-    for role in template.of_type("AWS::IAM::Role").values():
-        assert role.keys() == {"AssumeRolePolicyDocument", "Policies"}
+    for name, role in template.of_type("AWS::IAM::Role").items():
+        managed = {"ManagedPolicyArns"} if name == "ApplyFixRole" else set()
+        assert role.keys() == {"AssumeRolePolicyDocument", "Policies"} | managed
+    assert template.of_type("AWS::IAM::Role")["ApplyFixRole"]["ManagedPolicyArns"] == [{"Ref": "ApplyFixReadPolicy"}]
     assert not template.of_type("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
     for policy in template.of_type("AWS::IAM::ManagedPolicy").values():  # they are for other roles
         assert not {"Roles", "Users", "Groups"} & policy.keys()
@@ -438,19 +440,30 @@ def _rendered(node: Any, known: dict[str, str]) -> Any:
     return {key: _rendered(value, known) for key, value in node.items()}
 
 
-def test_the_policies_of_each_role_fit_into_it(template: Template) -> None:
-    """IAM allows 10,240 characters for all inline policies of a role: with every parameter, and a long region."""
-    known = {**PSEUDO, "AWS::StackName": "permission-guard", "AWS::Region": "ap-southeast-1", **template.values}
-    for name, resource in template.raw["Resources"].items():
-        arn = f"arn:aws:dynamodb:ap-southeast-1:123456789012:table/permission-guard-{name}-0123456789AB"
+@pytest.mark.parametrize(("partition", "region"), [("aws", "ap-southeast-1"), ("aws-us-gov", "us-gov-east-1")])
+def test_the_policies_of_each_role_fit_into_it(template: Template, partition: str, region: str) -> None:
+    """IAM allows 10,240 characters for the inline policies of a role, and 6,144 for a managed one.
+
+    With every parameter, and the longest name of a stack that the names of the stack's own policies allow.
+    """
+    stack = "a" * 64
+    known = {**PSEUDO, "AWS::StackName": stack, "AWS::Region": region, "AWS::Partition": partition, **template.values}
+    for name in template.raw["Resources"]:
+        arn = f"arn:{partition}:dynamodb:{region}:123456789012:table/{stack}-{name}-0123456789AB"
         known |= {name: "abcdefg", f"{name}.Arn": arn, f"{name}.StreamArn": f"{arn}/stream/2026-11-30T00:00:00.000"}
-        if resource["Type"] == "AWS::IAM::ManagedPolicy":
-            of_policy = resource["Properties"]
-            path, named = of_policy["Path"], rendered(of_policy["ManagedPolicyName"], known)
-            known[name] = f"arn:aws:iam::123456789012:policy{path}{named}"
+    for name, policy in template.owned_policies.items():
+        named = rendered(policy["ManagedPolicyName"], known)
+        known[name] = f"arn:{partition}:iam::123456789012:policy{policy['Path']}{named}"
     for role, properties in template.of_type("AWS::IAM::Role").items():
-        documents = [_rendered(policy["PolicyDocument"], known) for policy in properties["Policies"]]
-        assert sum(len(json.dumps(one, separators=(",", ":"))) for one in documents) <= 10_240, role
+        assert sum(_size(policy, known) for policy in properties["Policies"]) <= 10_240, role
+    managed = template.of_type("AWS::IAM::ManagedPolicy")
+    for name in managed.keys() - template.owned_policies.keys():
+        assert _size(managed[name], known) <= 6_144, name
+
+
+def _size(policy: dict[str, Any], known: dict[str, str]) -> int:
+    """Return how many characters of a policy IAM counts."""
+    return len(json.dumps(_rendered(policy["PolicyDocument"], known), separators=(",", ":")))
 
 
 def test_inline_policies_are_never_written(template: Template) -> None:
