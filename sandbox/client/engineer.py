@@ -39,6 +39,7 @@ class Engineer:
 
     def __init__(self, aws: Sandbox, report: Callable[[str], None] = lambda _: None) -> None:
         self._report = report
+        self.aws = aws
         self.iam = aws.client("iam")
         self.functions = aws.client("lambda")
         self._sqs, self._s3 = aws.client("sqs"), aws.client("s3")

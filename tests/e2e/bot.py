@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -87,6 +88,18 @@ class Bot:
             "AWS_SECRET_ACCESS_KEY": keys.secret_key,
             "AWS_SESSION_TOKEN": keys.token,
         }
+
+    def restart(self, function: str, **variables: str) -> None:
+        """Change the environment of one of the stack's functions, so that it reads its configuration anew."""
+        name = self.resource(function)
+        environment = self.engineer.functions.get_function_configuration(FunctionName=name)["Environment"]
+        environment["Variables"] |= {"RESTARTED": uuid.uuid4().hex, **variables}
+        self.engineer.functions.update_function_configuration(FunctionName=name, Environment=environment)
+
+    def close_breaker(self) -> None:
+        """Forget the fixes that were undone: three within an hour stop all fixing, and tests undo more."""
+        key = {"finding_id": {"S": "BREAKER"}, "revision": {"N": "0"}}
+        self.aws.client("dynamodb").delete_item(TableName=self.resource("DecisionsTable"), Key=key)
 
     def send(self, queue: str, *bodies: str) -> None:
         """Put messages into one of the stack's queues, by its logical id, as an operator."""

@@ -42,7 +42,7 @@ _SHARE_A_STACK = {
         "bot_role_drift",
         "demo",
     ),
-    "fixing": ("attacks", "bot_attaching", "bot_fixing"),
+    "fixing": ("attacks", "bot_attaching", "bot_fixing", "bot_policy_fixes"),
 }
 
 

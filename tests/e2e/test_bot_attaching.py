@@ -6,19 +6,17 @@ no other sources: what the bot attaches for those is tested with recorded shapes
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
 
-from permission_guard.cli.app import app
 from sandbox.client import configuration
 from sandbox.client.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, MANAGED, SQS_POLICY, document
 from sandbox.client.process import ACCOUNT, REGION
 from sandbox.client.watcher import DEADLINE
 from tests.e2e.bot import CONFIGURATION, OPERATORS, Bot
+from tests.e2e.deciding import Person, has_fix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 INTERFACES = {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}
 INTERFACES_POLICY = f"{MANAGED}AWSLambdaENIManagementAccess"
 AWS = "arn:aws:iam::aws:policy/"
-PERSON = f"arn:aws:sts::{ACCOUNT}:assumed-role/deciding-person/test"
-"""Who decides."""
 MORE_THAN_ENOUGH = "500"
 """The limit of fixes an hour: these tests and others of the stack make more than the default of 20."""
 
@@ -83,16 +79,8 @@ CASES = (
 @pytest.fixture(scope="module")
 def bot(fixing_bot: Bot) -> Bot:
     """The stack that fixes by itself, which three modules share, with a higher limit of fixes."""
-    restart(fixing_bot, "ApplyFixFunction", MAX_FIXES_AN_HOUR=MORE_THAN_ENOUGH)
+    fixing_bot.restart("ApplyFixFunction", MAX_FIXES_AN_HOUR=MORE_THAN_ENOUGH)
     return fixing_bot
-
-
-def restart(bot: Bot, function: str, **variables: str) -> None:
-    """Change the environment of one of the stack's functions, so that it begins anew and reads the configuration."""
-    functions, name = bot.engineer.functions, bot.resource(function)
-    environment = functions.get_function_configuration(FunctionName=name)["Environment"]
-    environment["Variables"] |= {"RESTARTED": uuid.uuid4().hex, **variables}
-    functions.update_function_configuration(FunctionName=name, Environment=environment)
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +115,6 @@ def working(bot: Bot, case: Case, name: str, access_point: str) -> tuple[str, li
     return arn, others
 
 
-def has_fix(result: str) -> Callable[[Finding], bool]:
-    """Return a condition: the finding's fix has this result."""
-    return lambda finding: bool(finding["fix"] and finding["fix"]["result"] == result)
-
-
 def found(bot: Bot, case: Case, arn: str, so_far: Callable[[Finding], bool]) -> Finding:
     """Wait for the finding of a case. All cases are fixed one after the other, so the first tests wait for others."""
     return bot.watcher.finding(arn, case.rule, so_far, deadline=3 * DEADLINE)
@@ -154,33 +137,25 @@ def fixed(bot: Bot, case: Case, arn: str, role: str, others: list[str]) -> Findi
 
 
 @pytest.fixture(scope="module")
-def command(bot: Bot) -> Callable[..., None]:
-    """Return what runs a command as a person who may read findings and decide."""
-    given = bot.deciding_person("deciding-person")
-
-    def run(*words: str) -> None:
-        done = CliRunner().invoke(app, words, env=given)
-        assert done.exit_code == 0, done.output
-
-    return run
+def person(bot: Bot) -> Person:
+    """Return a person who may read findings and decide."""
+    return Person(bot, "deciding-person")
 
 
 @pytest.fixture(scope="module")
-def undo(bot: Bot, command: Callable[..., None]) -> Callable[[Case, Finding, str], None]:
+def undo(bot: Bot, person: Person) -> Callable[[Case, Finding, str], None]:
     """Return what undoes the fix of a case's finding, and waits until the role is as it was and the finding open."""
-    dynamodb, decisions = bot.aws.client("dynamodb"), bot.resource("DecisionsTable")
 
     def run(case: Case, finding: Finding, role: str) -> None:
-        command("fixes", "undo", finding["id"], "--yes", "--reason", "Tried")
+        person.undo(finding)
         undone = found(bot, case, finding["function_arn"], has_fix("undone"))
         before, record = finding["fix"]["before"], undone["fix"]["undo_record"]
         assert bot.engineer.attached(role) == before["attached_policies"]
         assert (undone["status"], undone["transition"]) == ("open", "Fix Undone")
-        assert (record["by"], record["reason"], record["after"]) == (PERSON, "Tried", before)
+        assert (record["by"], record["reason"], record["after"]) == (person.arn, "Tried", before)
         detached = {"RoleName": role, "PolicyArn": case.policy}
         assert record["calls"] == [{"operation": "iam:DetachRolePolicy", "parameters": detached}]
-        # Three undone fixes within an hour stop all fixing; here each is the only one of its hour.
-        dynamodb.delete_item(TableName=decisions, Key={"finding_id": {"S": "BREAKER"}, "revision": {"N": "0"}})
+        bot.close_breaker()
 
     return run
 
@@ -229,7 +204,7 @@ def asking(bot: Bot) -> Iterator[Bot]:
     def push(**changes: Any) -> None:
         configuration.push(bot.aws, bot.outputs, {**CONFIGURATION, **changes})
         for function in ("ApplyFixFunction", "DecideFixFunction"):
-            restart(bot, function)
+            bot.restart(function)
 
     push(fixes={"mode": "approve"})
     yield bot
@@ -260,7 +235,7 @@ def moved(asking: Bot, access_point: str) -> dict[str, tuple[str, list[str]]]:
 def test_with_approve_what_a_role_never_had_is_attached_after_an_approval(
     asking: Bot,
     moved: dict[str, tuple[str, list[str]]],
-    command: Callable[..., None],
+    person: Person,
     undo: Callable[[Case, Finding, str], None],
     case: Case,
 ) -> None:
@@ -272,10 +247,8 @@ def test_with_approve_what_a_role_never_had_is_attached_after_an_approval(
     assert proposed["fix"]["calls"] == [call]
     assert "It would grant more than it restores" not in proposed["fix"]["summary"], "that would be the mode auto"
     assert asking.engineer.attached(role) == sorted(others)
-    program, *words = proposed["fix"]["approve"].split()
-    assert program == "permission-guard"
-    command(*words)
+    person.approve(proposed)
     finding = fixed(asking, case, arn, role, others)
-    assert finding["fix"]["decided_by"] == PERSON
+    assert finding["fix"]["decided_by"] == person.arn
     assert finding["fix"]["calls"] == [call]
     undo(case, finding, role)

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from sandbox.client.engineer import DYNAMODB_POLICY, KINESIS_POLICY, LOGS_POLICY, MANAGED, SQS_POLICY
 from sandbox.client.process import ACCOUNT, REGION
+from tests.e2e.deciding import has_fix
 from tests.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -41,11 +42,6 @@ def function_reading(bot: Bot, name: str, source_arn: str, policy: str, tags: di
     bot.engineer.mapping(name, source_arn)
     bot.wait_for_checks()
     return arn
-
-
-def has_fix(result: str) -> Callable[[dict[str, Any]], bool]:
-    """Return a condition: the finding's fix has this result."""
-    return lambda finding: bool(finding["fix"] and finding["fix"]["result"] == result)
 
 
 @pytest.mark.parametrize(
@@ -144,16 +140,16 @@ def test_no_policy_is_attached_if_an_explicit_deny_is_the_cause(bot: Bot, unique
     assert "NoReading" in finding["fix"]["summary"]
 
 
-def test_a_broad_invoke_policy_is_not_changed(bot: Bot, unique: str) -> None:
-    """PG102 has no automatic fix: it is only reported."""
+def test_a_statement_without_a_source_in_the_account_is_not_narrowed(bot: Bot, unique: str) -> None:
+    """No source is proven, so nobody knows what removing the statement would break. The finding says what to decide."""
     arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
     bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
-    finding = bot.watcher.finding(arn, "PG102")
+    finding = bot.watcher.finding(arn, "PG102", has_fix("refused"))
+    assert "Nothing in this account invokes" in finding["fix"]["summary"]
     bot.watcher.alert(finding["id"], "Finding Opened")
-    bot.wait_until_empty("FixQueue")
     policy = json.loads(bot.engineer.functions.get_policy(FunctionName=unique)["Policy"])
     assert [statement["Sid"] for statement in policy["Statement"]] == ["broad"]
-    assert bot.watcher.finding(arn, "PG102")["fix"] is None
+    assert finding["status"] == "open"
 
 
 # ── What IAM denies the role of apply_fix, whatever its code does ───────────────────────────────────────────────────

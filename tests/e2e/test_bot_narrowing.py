@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.model.verdicts import Remedy
-from tests.e2e.triggers import Bucket, Rule, Target, Topic, Trigger, recorder
+from tests.e2e.triggers import Bucket, Rule, Topic, Trigger, recording
 from tests.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -22,13 +22,6 @@ BROAD = "broad"
 def bot(reporting_bot: Bot) -> Bot:
     """The stack that only reports, which several modules share."""
     return reporting_bot
-
-
-def function(bot: Bot, name: str) -> Target:
-    """Create a function that records its events, and that nothing may invoke."""
-    bot.engineer.function(name, bot.engineer.role(f"{name}-role"))
-    bot.engineer.functions.update_function_code(FunctionName=name, ZipFile=recorder())
-    return Target(bot.aws, name)
 
 
 def shell(bot: Bot, text: str) -> None:
@@ -49,7 +42,11 @@ def is_open(finding: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("kind", [Bucket, Topic, Rule])
 def test_the_commands_narrow_a_statement_to_its_source(bot: Bot, unique: str, kind: type[Trigger]) -> None:
     """Before, another source invokes the function too. After the printed commands only the true one does."""
-    target, true, other = function(bot, unique), kind(bot.aws, f"{unique}-true"), kind(bot.aws, f"{unique}-other")
+    target, true, other = (
+        recording(bot.engineer, unique),
+        kind(bot.aws, f"{unique}-true"),
+        kind(bot.aws, f"{unique}-other"),
+    )
     true.connect(target.arn)
     bot.wait_for_checks()
     bot.aws.end_environments()  # they have listed the sources before this one was connected

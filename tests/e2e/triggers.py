@@ -14,6 +14,8 @@ from sandbox.client.process import ACCOUNT, REGION, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sandbox.client.engineer import Engineer
+
 INVOKE = "lambda:InvokeFunction"
 _HANDLER = "import json\n\n\ndef handler(event, context):\n    print(json.dumps(event))\n"
 
@@ -143,7 +145,7 @@ class Target:
     """A function, or a version or alias of it, with the statements of its own policy."""
 
     def __init__(self, sandbox: Sandbox, function: str, qualifier: str = "") -> None:
-        self._client = sandbox.client("lambda")
+        self._client, self.name = sandbox.client("lambda"), function
         self._named = {"FunctionName": function, **({"Qualifier": qualifier} if qualifier else {})}
         unqualified = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
         self.arn = f"{unqualified}:{qualifier}" if qualifier else unqualified
@@ -160,3 +162,10 @@ class Target:
     def is_invoked_by(self, trigger: Trigger) -> bool:
         """Fire a trigger, wait for its delivery, and return whether it invoked or was refused."""
         return self._deliveries.invokes(trigger.service, trigger.arn, trigger.fire)
+
+
+def recording(engineer: Engineer, name: str) -> Target:
+    """Create a function that records its events, and that nothing may invoke."""
+    engineer.function(name, engineer.role(f"{name}-role"))
+    engineer.functions.update_function_code(FunctionName=name, ZipFile=recorder())
+    return Target(engineer.aws, name)

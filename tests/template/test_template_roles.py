@@ -377,6 +377,19 @@ def test_the_fixer_may_allow_only_the_services_on_the_list(deployed: Callable[..
     assert everyone in [one["Condition"] for one in statements if one["Effect"] == "Deny" and one["Resource"] == "*"]
 
 
+def test_a_fixer_that_replaces_policies_may_do_what_that_call_also_needs(deployed: Callable[..., Template]) -> None:
+    """AWS asks for AddPermission too, and names no principal then. AddPermission itself stays limited to the list."""
+    own = {"Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*"}
+    without, replacing = (
+        deployed(FixMode="auto", AtomicNarrowing=value).statements("ApplyFixRole") for value in ("false", "true")
+    )
+    more = [one for one in replacing if one not in without]
+    assert [(one["Action"], one["Resource"], one.get("Condition")) for one in more] == [
+        ("lambda:PutResourcePolicy", own, None),
+        ("lambda:AddPermission", own, {"Null": {"lambda:Principal": "true"}}),
+    ]
+
+
 @pytest.mark.parametrize("mode", ["approve", "auto"])
 def test_the_fixer_may_attach_and_detach_only_the_policies_on_the_list(
     deployed: Callable[..., Template], mode: str
