@@ -113,6 +113,7 @@ def _guard_others(rule_id: str, subject: Subject, allowed: Allowed) -> None:
 def _halves(subject: Subject) -> tuple[Statement, ...]:
     """Return all statements that allow everyone a part of a call through the URL: PG112 would report one that is left.
 
+    Their order does not depend on that of the policy: a removal that was interrupted is planned again.
     FixRefusedError if the URL takes calls without authentication, or that is unknown.
     """
     urls = subject.snapshot.function_urls
@@ -128,7 +129,8 @@ def _halves(subject: Subject) -> tuple[Statement, ...]:
         for one in _every(subject)
         if one.exposure.public and one.exposure.function_url and one.exposure.grants_invoke
     }
-    return tuple(one for one in subject.current.statements if digest_of(one) in digests)
+    found = (one for one in subject.current.statements if digest_of(one) in digests)
+    return tuple(sorted(found, key=digest_of))
 
 
 def _is_public(url: FunctionUrl) -> bool:
