@@ -163,10 +163,11 @@ def test_both_halves_of_a_deleted_url_are_removed() -> None:
 
 @pytest.mark.parametrize("statements", [(URL, OTHER, URL_INVOKE), (URL_INVOKE, OTHER, URL)])
 def test_the_other_half_is_removed_after_a_crash(statements: tuple[dict[str, Any], ...]) -> None:
-    """The plan is the same again, although the half that is removed was at another place of the policy."""
+    """The plan is the same again, and the finding still exists: the half that it is about is removed last."""
     state = a_state(statements, TOPICS)
     planned, fix = plan(state, "PG107"), fix_of("PG107")
-    first = planned.calls[0]
+    first, last = planned.calls
+    assert finding_in(state, "PG107").subject == f"statement/{last.parameters['StatementId']}"
     policy = state.invoke_policy(FUNCTION_ARN)
     assert not isinstance(policy, Unread)
     state.remove_permission(first.parameters, policy.revision)
