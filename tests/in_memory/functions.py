@@ -27,6 +27,19 @@ _MEMBERS: Final = (
     "VpcConfig",
 )
 """The members of a configuration that need something of the role."""
+_CONDITIONS: Final = {
+    "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
+    "SourceArn": ("ArnLike", "AWS:SourceArn"),
+    "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    "EventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
+    "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+    "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
+}
+"""The operator and the key of each parameter of AddPermission that becomes a condition.
+
+https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
+"""
+_MOST_BYTES: Final = 20_480
 _MEMBERS_OF_MAPPINGS: Final = ("Queues", "SourceAccessConfigurations")
 
 
@@ -106,12 +119,9 @@ class Functions(Service):
             "Action": params["Action"],
             "Resource": self.arn(name),
         }
-        if "SourceArn" in params:
-            statement["Condition"] = {"ArnLike": {"AWS:SourceArn": params["SourceArn"]}}
-        if "SourceAccount" in params:
-            equals = {"AWS:SourceAccount": params["SourceAccount"]}
-            statement["Condition"] = {"StringEquals": equals, **statement.get("Condition", {})}
-        function.statements[sid] = statement
+        if condition := _condition(params):
+            statement["Condition"] = condition
+        _write(function, {**function.statements, sid: statement})
         return {"Statement": json.dumps(statement)}
 
     def _forbid(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,8 +136,8 @@ class Functions(Service):
         """Replace the whole policy."""
         _, function = self._named(params["ResourceArn"])
         _require_revision(function, params)
-        function.statements = {one["Sid"]: one for one in json.loads(params["Policy"])["Statement"]}
-        return {"Policy": json.dumps(_document(function)), "RevisionId": _revision(function)}
+        _write(function, {one["Sid"]: one for one in json.loads(params["Policy"])["Statement"]})
+        return {"Policy": json.dumps(_document(function.statements)), "RevisionId": _revision(function)}
 
     def _map(self, params: Mapping[str, Any]) -> dict[str, Any]:
         name, function = self._named(params["FunctionName"])
@@ -165,7 +175,7 @@ class Functions(Service):
         if not function.statements:
             text = "The resource you requested does not exist."
             raise RejectedError("ResourceNotFoundException", text, status=404)
-        return {"Policy": json.dumps(_document(function)), "RevisionId": _revision(function)}
+        return {"Policy": json.dumps(_document(function.statements)), "RevisionId": _revision(function)}
 
     def _list_mappings(self, params: Mapping[str, Any]) -> dict[str, Any]:
         assert not params, f"unknown parameters: {params}"
@@ -240,13 +250,25 @@ class Functions(Service):
     }
 
 
-def _document(function: Function) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Id": "default", "Statement": list(function.statements.values())}
+def _document(statements: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Id": "default", "Statement": list(statements.values())}
 
 
 def _revision(function: Function) -> str:
     """Return the revision of a policy: another one after each change."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(_document(function))))
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(_document(function.statements))))
+
+
+def _write(function: Function, statements: dict[str, dict[str, Any]]) -> None:
+    """Give a function other statements. Lambda rejects a policy that is longer than its limit.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    size = len(json.dumps(_document(statements), separators=(",", ":")).encode())
+    if size > _MOST_BYTES:
+        text = f"The final policy size ({size}) is bigger than the limit ({_MOST_BYTES})."
+        raise RejectedError("PolicyLengthExceededException", text)
+    function.statements = statements
 
 
 def _require_revision(function: Function, params: Mapping[str, Any]) -> None:
@@ -254,6 +276,16 @@ def _require_revision(function: Function, params: Mapping[str, Any]) -> None:
     if "RevisionId" in params and params["RevisionId"] != _revision(function):
         text = "The Revision Id provided does not match the latest Revision Id."
         raise RejectedError("PreconditionFailedException", text, status=412)
+
+
+def _condition(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the condition that the parameters of AddPermission become."""
+    found: dict[str, dict[str, str]] = {}
+    for name, (operator, key) in _CONDITIONS.items():
+        if name in params:
+            value = params[name]
+            found.setdefault(operator, {})[key] = "true" if value is True else value
+    return found
 
 
 def _members(params: Mapping[str, Any]) -> dict[str, Any]:
