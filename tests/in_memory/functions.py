@@ -57,7 +57,8 @@ class EventSourceMapping:
 class Function:
     """A function: the ARN of its role, its statements by Sid, its mappings by UUID, its tags.
 
-    `configuration` has the members of its configuration as requests have them.
+    `configuration` has the members of its configuration as requests have them, and `policies` counts the policies that
+    it has had.
     """
 
     role: str
@@ -66,6 +67,7 @@ class Function:
     mappings: dict[str, EventSourceMapping] = field(default_factory=dict)
     modified_at: float = 0.0
     configuration: dict[str, Any] = field(default_factory=dict)
+    policies: int = 0
 
 
 class Functions(Service):
@@ -127,9 +129,11 @@ class Functions(Service):
     def _forbid(self, params: Mapping[str, Any]) -> dict[str, Any]:
         _, function = self._named(params["FunctionName"])
         _require_revision(function, params)
-        if function.statements.pop(params["StatementId"], None) is None:
+        left = {sid: one for sid, one in function.statements.items() if sid != params["StatementId"]}
+        if len(left) == len(function.statements):
             text = f"Statement {params['StatementId']} is not found in resource policy."
             raise RejectedError("ResourceNotFoundException", text, status=404)
+        _write(function, left)
         return {}
 
     def _put_policy(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,8 +259,8 @@ def _document(statements: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _revision(function: Function) -> str:
-    """Return the revision of a policy: another one after each change."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(_document(function.statements))))
+    """Return the revision of a policy: another one after each change, also for a policy that it had before."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{function.policies} {json.dumps(_document(function.statements))}"))
 
 
 def _write(function: Function, statements: dict[str, dict[str, Any]]) -> None:
@@ -268,7 +272,7 @@ def _write(function: Function, statements: dict[str, dict[str, Any]]) -> None:
     if size > _MOST_BYTES:
         text = f"The final policy size ({size}) is bigger than the limit ({_MOST_BYTES})."
         raise RejectedError("PolicyLengthExceededException", text)
-    function.statements = statements
+    function.statements, function.policies = statements, function.policies + 1
 
 
 def _require_revision(function: Function, params: Mapping[str, Any]) -> None:

@@ -12,6 +12,8 @@ from tests.in_memory.errors import RejectedError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from permission_guard.iam import Decision
+
 INVOKE: Final = "lambda:InvokeFunction"
 _INVOKE_URL: Final = "lambda:InvokeFunctionUrl"
 OTHER_ACCOUNT: Final = "999999999999"
@@ -34,7 +36,7 @@ class Caller:
         """Return whether a policy certainly denies the call."""
         return self._decision(statements, function_arn).denied
 
-    def _decision(self, statements: Sequence[Mapping[str, Any]], function_arn: str) -> Any:
+    def _decision(self, statements: Sequence[Mapping[str, Any]], function_arn: str) -> Decision:
         document = parse_policy({"Version": "2012-10-17", "Statement": [dict(one) for one in statements]})
         request = Request(self.principal, self.action, function_arn, Context(dict(self.sent)))
         return evaluate(request, PolicySet(resource=document))
@@ -102,9 +104,7 @@ class Sources:
         return None if found is None else found(operation, params)
 
     def _of(self, service: str) -> list[tuple[Source, str]]:
-        return sorted(
-            (one for one in self.invoked.items() if one[0].service == service), key=lambda one: one[0].name
-        )
+        return sorted((one for one in self.invoked.items() if one[0].service == service), key=lambda one: one[0].name)
 
     def _s3(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
         buckets = {source.name: function for source, function in self._of("s3")}

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.fixes import fix_for
 from tests.simulation.fix_stories import MODES, FixStory, SharedRoleStory, crash_at_every_call, problems, told
-from tests.simulation.policy_problems import BROAD, POLICY_PROBLEMS
-from tests.simulation.policy_stories import PolicyStory, PolicyUndoStory
+from tests.simulation.policy_problems import BROAD, NARROWED, POLICY_PROBLEMS
+from tests.simulation.policy_stories import OtherWriterStory, PolicyStory, PolicyUndoStory
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.undo_stories import UndoStory
+from tests.simulation.watch_stories import OtherSourcesStory, WatchedAgainStory, WatchStory
 from tests.simulation.workers import interleave, replay_every_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.simulation.fix_stories import Crashes, Ending, Endings
+    from tests.simulation.fix_stories import Crashes, Ending, Endings, Kind
+    from tests.simulation.policy_problems import PolicyProblem
 
 
 _FIRST: Final = (
@@ -54,6 +56,7 @@ def interruptions(*, every: bool = False) -> Iterator[Interruptions]:
             yield _crashes(found, mode)
         yield _crashes(crash_at_every_call(problem, "auto", UndoStory, every=every), "auto, undone")
     yield from _of_policies(every=every)
+    yield from _of_the_watch(every=every)
     problem = PROBLEMS[0]
     shared = crash_at_every_call(problem, "auto", SharedRoleStory, every=every)
     yield _crashes(shared, "auto, the role of two functions")
@@ -82,6 +85,21 @@ def _of_policies(*, every: bool) -> Iterator[Interruptions]:
             yield _crashes(crash_at_every_call(one, "approve", PolicyStory, times=2), "approve, twice")
         if every:
             yield _crashes(crash_at_every_call(one, "approve", PolicyUndoStory, times=2), "approve, undone, twice")
+        if one.rule_id == BROAD.rule_id:
+            yield _told(one, OtherWriterStory, "another writer changes the policy meanwhile")
+
+
+def _of_the_watch(*, every: bool) -> Iterator[Interruptions]:
+    """Yield how the stories of the watch after a narrowing end."""
+    for one in NARROWED:
+        yield _crashes(crash_at_every_call(one, "approve", WatchStory, every=every), "approve, its deliveries fail")
+        yield _told(one, OtherSourcesStory, "deliveries of others fail")
+    yield _told(NARROWED[0], WatchedAgainStory, "its deliveries fail again after the undo")
+
+
+def _told(problem: PolicyProblem, kind: Kind, words: str) -> Interruptions:
+    ending = told(problem, "approve", kind)
+    return Interruptions(f"{problem.rule_id}, {problem.words}, approve, {words}", [((), ending)])
 
 
 def _crashes(found: Crashes, words: str) -> Interruptions:

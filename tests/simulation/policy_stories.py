@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.fixes.invoke_policies import OWN_SIDS, digest_of
 from permission_guard.model.findings import FixResult, Status, Transition
-from tests.simulation.account import function_arn
+from tests.fakes import ACCOUNT
+from tests.simulation.account import OF_POLICIES, function_arn
 from tests.simulation.decisions import undo
 from tests.simulation.environments import app
 from tests.simulation.fix_stories import A_WHILE, FUNCTION, FixStory
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from permission_guard.model.findings import Finding
+    from tests.simulation.calls import Call
+    from tests.simulation.environments import Invocation
     from tests.simulation.policy_problems import PolicyProblem
-    from tests.simulation.world import World
+    from tests.simulation.world import Answer, World
 
 
 _ARN: Final = function_arn(FUNCTION)
@@ -184,3 +187,46 @@ class PolicyUndoStory(PolicyStory):
         if len(refused) != 1 or undo_record is None or not undo_record.summary:
             yield f"the undo was refused {len(refused)} times: {undo_record}"
         yield from self.broken_alerts(finding, refused, "refused undo")
+
+
+class OtherWriterStory(PolicyStory):
+    """A person adds a statement between the last reading of the policy and the fix's first change of it.
+
+    The statement is kept: AWS rejects the change, which names the revision that was read. A person approves the plan
+    for the new policy.
+    """
+
+    _ADDED: Final = {
+        "StatementId": "meanwhile",
+        "Principal": "logs.amazonaws.com",
+        "Action": "lambda:InvokeFunction",
+        "SourceAccount": ACCOUNT,
+    }
+    _is_added = False
+
+    @property
+    def goal(self) -> Any:
+        """The policy of the plan, with the statement of the other writer."""
+        added = (digest_of(one) for one in self.statements if one["Sid"] == self._ADDED["StatementId"])
+        return HeldPolicy(self._fixed.others | {*added}, self._fixed.own)
+
+    def go_on(self) -> None:
+        """Let the fix be interrupted, and a person approve what is proposed then."""
+        self.world.interrupt = self._add
+        super().go_on()
+        super().go_on()
+
+    def _add(self, _by: Invocation, call: Call, answer: Answer) -> dict[str, Any]:
+        if call.operation in OF_POLICIES and not self._is_added:
+            self._is_added = True
+            self.world.account.permit_as(FUNCTION, self._ADDED)
+        return answer(call)
+
+    def _broken(self, finding: Finding) -> Iterator[str]:
+        for number, statements in enumerate(self.world.account.policies_written, start=1):
+            yield from (f"after change {number} of the policy, {words} is denied" for words in self._denied(statements))
+            if self._ADDED["StatementId"] not in {one["Sid"] for one in statements}:
+                yield f"after change {number} of the policy, the statement of the other writer is lost"
+        if self.held == self.goal and (finding.fix is None or finding.fix.result is not FixResult.APPLIED):
+            yield f"the policy is fixed, and the fix is recorded as {finding.fix and finding.fix.result}"
+        yield from self._wrongly_allowed()

@@ -78,7 +78,7 @@ class OtherSourcesStory(WatchStory):
         return self._fixed
 
     def fail(self) -> None:
-        """Let deliveries of other sources fail, and of the source itself before the fix: as many as after it."""
+        """Let deliveries of other sources fail."""
         for source in _OTHERS:
             _fail(self.world, source)
 
@@ -97,7 +97,7 @@ class WatchedAgainStory(WatchStory):
         """Let the problem go and come back after the undo, and a person approve the same fix again."""
         super().go_on()
         assert self.held == self._unfixed, f"{self.of_policy.words}: the fix was not undone: {self.statements}"
-        world, broad = self.world, self.of_policy.before[-1]
+        world, broad = self.world, self.of_policy.before[-1]  # the one that AddPermission wrote
         world.account.forbid(FUNCTION, broad["StatementId"])
         world.run_until_quiet()
         self._pass_a_while()
@@ -114,15 +114,15 @@ class WatchedAgainStory(WatchStory):
 
     def _broken(self, finding: Finding) -> Iterator[str]:
         """Yield what does not hold of a fix that was undone once, applied again, and is not undone again."""
-        transitions = [one.transition for one in finding.history]
+        transitions = [one.transition for one in finding.history]  # the last ones
         for transition, times in (
-            (Transition.FIX_APPLIED, 2),
+            (Transition.FIX_APPLIED, 1),
             (Transition.FIX_UNDO_REQUESTED, self.requests),
             (Transition.FIX_UNDONE, 1),
             (Transition.FIX_REFUSED, 1),
         ):
             if transitions.count(transition) != times:
-                yield f"{transition} {transitions.count(transition)} times, not {times}: {transitions}"
+                yield f"{transition}: {transitions.count(transition)} times, not {times}"
 
 
 def _fail(world: World, source: Source) -> None:
