@@ -50,9 +50,9 @@ class PolicyProblem:
     """A policy with a problem: `before` are its permissions as AddPermission takes them.
 
     `written` are statements that only PutResourcePolicy can write. `gone` are the Sids that the fix removes, and
-    `added` how many statements it adds. `sources` invoke the function, and `is_allowed` is whether they are allowed to before
-    the fix. `strangers` are no longer allowed after it. `replaces` is whether the stack may replace policies, and
-    `is_undone` whether the bot can undo the fix: AddPermission may write only statements for some services.
+    `added` how many statements it adds. `sources` invoke the function, and `is_allowed` is whether they are allowed to
+    before the fix. `strangers` are no longer allowed after it. `replaces` is whether the stack may replace policies,
+    and `is_undone` whether the bot can undo the fix: AddPermission may write only statements for some services.
     """
 
     words: str
