@@ -27,6 +27,19 @@ _MEMBERS: Final = (
     "VpcConfig",
 )
 """The members of a configuration that need something of the role."""
+_CONDITIONS: Final = {
+    "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
+    "SourceArn": ("ArnLike", "AWS:SourceArn"),
+    "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    "EventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
+    "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+    "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
+}
+"""The operator and the key of each parameter of AddPermission that becomes a condition.
+
+https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
+"""
+_MOST_BYTES: Final = 20_480
 _MEMBERS_OF_MAPPINGS: Final = ("Queues", "SourceAccessConfigurations")
 
 
@@ -44,7 +57,8 @@ class EventSourceMapping:
 class Function:
     """A function: the ARN of its role, its statements by Sid, its mappings by UUID, its tags.
 
-    `configuration` has the members of its configuration as requests have them.
+    `configuration` has the members of its configuration as requests have them, and `policies` counts the policies that
+    it has had.
     """
 
     role: str
@@ -53,6 +67,7 @@ class Function:
     mappings: dict[str, EventSourceMapping] = field(default_factory=dict)
     modified_at: float = 0.0
     configuration: dict[str, Any] = field(default_factory=dict)
+    policies: int = 0
 
 
 class Functions(Service):
@@ -106,28 +121,27 @@ class Functions(Service):
             "Action": params["Action"],
             "Resource": self.arn(name),
         }
-        if "SourceArn" in params:
-            statement["Condition"] = {"ArnLike": {"AWS:SourceArn": params["SourceArn"]}}
-        if "SourceAccount" in params:
-            equals = {"AWS:SourceAccount": params["SourceAccount"]}
-            statement["Condition"] = {"StringEquals": equals, **statement.get("Condition", {})}
-        function.statements[sid] = statement
+        if condition := _condition(params):
+            statement["Condition"] = condition
+        _write(function, {**function.statements, sid: statement})
         return {"Statement": json.dumps(statement)}
 
     def _forbid(self, params: Mapping[str, Any]) -> dict[str, Any]:
         _, function = self._named(params["FunctionName"])
         _require_revision(function, params)
-        if function.statements.pop(params["StatementId"], None) is None:
+        left = {sid: one for sid, one in function.statements.items() if sid != params["StatementId"]}
+        if len(left) == len(function.statements):
             text = f"Statement {params['StatementId']} is not found in resource policy."
             raise RejectedError("ResourceNotFoundException", text, status=404)
+        _write(function, left)
         return {}
 
     def _put_policy(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Replace the whole policy."""
         _, function = self._named(params["ResourceArn"])
         _require_revision(function, params)
-        function.statements = {one["Sid"]: one for one in json.loads(params["Policy"])["Statement"]}
-        return {"Policy": json.dumps(_document(function)), "RevisionId": _revision(function)}
+        _write(function, {one["Sid"]: one for one in json.loads(params["Policy"])["Statement"]})
+        return {"Policy": json.dumps(_document(function.statements)), "RevisionId": _revision(function)}
 
     def _map(self, params: Mapping[str, Any]) -> dict[str, Any]:
         name, function = self._named(params["FunctionName"])
@@ -165,7 +179,7 @@ class Functions(Service):
         if not function.statements:
             text = "The resource you requested does not exist."
             raise RejectedError("ResourceNotFoundException", text, status=404)
-        return {"Policy": json.dumps(_document(function)), "RevisionId": _revision(function)}
+        return {"Policy": json.dumps(_document(function.statements)), "RevisionId": _revision(function)}
 
     def _list_mappings(self, params: Mapping[str, Any]) -> dict[str, Any]:
         assert not params, f"unknown parameters: {params}"
@@ -240,13 +254,25 @@ class Functions(Service):
     }
 
 
-def _document(function: Function) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Id": "default", "Statement": list(function.statements.values())}
+def _document(statements: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Id": "default", "Statement": list(statements.values())}
 
 
 def _revision(function: Function) -> str:
-    """Return the revision of a policy: another one after each change."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(_document(function))))
+    """Return the revision of a policy: another one after each change, also for a policy that it had before."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{function.policies} {json.dumps(_document(function.statements))}"))
+
+
+def _write(function: Function, statements: dict[str, dict[str, Any]]) -> None:
+    """Give a function other statements. Lambda rejects a policy that is longer than its limit.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    size = len(json.dumps(_document(statements), separators=(",", ":")).encode())
+    if size > _MOST_BYTES:
+        text = f"The final policy size ({size}) is bigger than the limit ({_MOST_BYTES})."
+        raise RejectedError("PolicyLengthExceededException", text)
+    function.statements, function.policies = statements, function.policies + 1
 
 
 def _require_revision(function: Function, params: Mapping[str, Any]) -> None:
@@ -254,6 +280,16 @@ def _require_revision(function: Function, params: Mapping[str, Any]) -> None:
     if "RevisionId" in params and params["RevisionId"] != _revision(function):
         text = "The Revision Id provided does not match the latest Revision Id."
         raise RejectedError("PreconditionFailedException", text, status=412)
+
+
+def _condition(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the condition that the parameters of AddPermission become."""
+    found: dict[str, dict[str, str]] = {}
+    for name, (operator, key) in _CONDITIONS.items():
+        if name in params:
+            value = params[name]
+            found.setdefault(operator, {})[key] = "true" if value is True else value
+    return found
 
 
 def _members(params: Mapping[str, Any]) -> dict[str, Any]:

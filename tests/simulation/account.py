@@ -16,15 +16,18 @@ from botocore import xform_name
 from tests.fakes import ACCOUNT, REGION, TRUST_LAMBDA, allow
 from tests.in_memory.functions import Functions
 from tests.in_memory.iam import Roles
+from tests.in_memory.metrics import Metrics
 from tests.in_memory.times import timestamp
 from tests.paths import EVENTS
+from tests.simulation.callers import Sources
 from tests.simulation.problems import EXECUTION_POLICIES, LOGS_POLICY_ARN, QUEUE_ARN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tests.in_memory.functions import Function
     from tests.in_memory.iam import Role
+    from tests.simulation.callers import Source
 
     Event = dict[str, Any]
 
@@ -53,8 +56,8 @@ class Account:
         self._roles = Roles(now, ACCOUNT, self.managed, lag)
         self.written_by_us: list[tuple[str, Mapping[str, Any]]] = []
         """The calls with which the stack changed something, and their parameters."""
-        self.buckets: dict[str, str] = {}
-        """The functions that buckets notify, by the names of the buckets."""
+        self.sources = Sources()
+        self.metrics = Metrics()
         self.policies_written: list[list[dict[str, Any]]] = []
         """The statements of a policy after each change of it by the stack."""
         self._events = 0
@@ -100,6 +103,15 @@ class Account:
     def permit_as(self, name: str, permission: Mapping[str, str]) -> None:
         """Add a statement with all parameters of AddPermission."""
         self._lambda("AddPermission", FunctionName=name, **permission)
+
+    def put_policy(self, name: str, statements: Sequence[Mapping[str, Any]]) -> None:
+        """Replace a function's policy."""
+        document = {"Version": "2012-10-17", "Id": "default", "Statement": [dict(one) for one in statements]}
+        self._lambda("PutResourcePolicy", ResourceArn=function_arn(name), Policy=json.dumps(document))
+
+    def invoke_from(self, source: Source, name: str) -> None:
+        """Let a bucket, a topic or a rule invoke a function. No event tells the stack of that."""
+        self.sources.invoked[source] = function_arn(name)
 
     def forbid(self, name: str, sid: str) -> None:
         """Remove a statement."""
@@ -173,21 +185,10 @@ class Account:
                 name = (params.get("FunctionName") or params["ResourceArn"]).rpartition(":")[2]
                 self.policies_written.append(list(copy.deepcopy(self.functions[name].statements).values()))
             return reply
-        if service == "s3":
-            return self._s3(operation, params)
-        for name, part in (("iam", self._roles), ("lambda", self._functions)):
+        for name, part in (("iam", self._roles), ("lambda", self._functions), ("cloudwatch", self.metrics)):
             if service == name and operation in part.operations:
                 return part.answer(operation, params)
-        return None
-
-    def _s3(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Answer what the inventory of buckets reads."""
-        if operation == "ListBuckets":
-            return {"Buckets": [{"Name": name, "BucketRegion": REGION} for name in sorted(self.buckets)]}
-        if operation != "GetBucketNotificationConfiguration":
-            return None
-        configuration = {"LambdaFunctionArn": function_arn(self.buckets[params["Bucket"]]), "Events": ["s3:*"]}
-        return {"LambdaFunctionConfigurations": [configuration]}
+        return self.sources.answer(service, operation, params)
 
     def version(self) -> tuple[int, int]:
         """Return what is another value after each change that can be read."""

@@ -70,12 +70,6 @@ def _no_stack(_call: Call, _document: str) -> dict[str, Any]:
     raise RejectedError("ValidationError", "Stack for the resource does not exist")
 
 
-def _no_metrics(call: Call, _document: str) -> dict[str, Any]:
-    """Return that no function is invoked, and no delivery fails."""
-    empty = {"Timestamps": [], "Values": [], "StatusCode": "Complete"}
-    return {"MetricDataResults": [{"Id": query["Id"], **empty} for query in call.params["MetricDataQueries"]]}
-
-
 def _no_policy(_call: Call, _document: str) -> dict[str, Any]:
     raise RejectedError("PolicyNotFoundException", "The resource has no policy.")
 
@@ -93,7 +87,6 @@ _ANSWERS: Final[dict[str, Callable[[Call, str], dict[str, Any]]]] = {
     "appconfigdata:GetLatestConfiguration": _configuration,
     "appconfigdata:StartConfigurationSession": lambda _call, _document: {"InitialConfigurationToken": "t"},
     "cloudformation:DescribeStackResources": _no_stack,
-    "cloudwatch:GetMetricData": _no_metrics,
     "dynamodb:DescribeTable": lambda _call, _document: {"Table": {"TableStatus": "ACTIVE"}},
     "dynamodb:GetResourcePolicy": _no_policy,
     "ec2:DescribeRegions": lambda _call, _document: {"Regions": [{"RegionName": REGION}]},

@@ -12,9 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.findings import watch
 from permission_guard.fixes import policy_change
 from permission_guard.fixes.afterwards import Afterwards
 from permission_guard.fixes.fixer import Fixer
+from permission_guard.fixes.own_undo import OwnUndo
 from permission_guard.fixes.policy_change import PolicyChange
 from permission_guard.fixes.recorder import FixRecorder
 from permission_guard.fixes.undo import Undoer
@@ -22,10 +24,11 @@ from permission_guard.model.findings import FixResult
 from tests.simulation.branches import Branches
 from tests.simulation.fix_stories import crash_at_every_call, told
 from tests.simulation.mutations import Part, granted, unowned, unrecorded
-from tests.simulation.policy_problems import POLICY_PROBLEMS
-from tests.simulation.policy_stories import PolicyStory
+from tests.simulation.policy_problems import BROAD, NARROWED
+from tests.simulation.policy_stories import OtherWriterStory, PolicyStory, PolicyUndoStory
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.undo_stories import UndoStory
+from tests.simulation.watch_stories import OtherSourcesStory, WatchedAgainStory
 from tests.simulation.workers import interleave, replay_every_event
 
 if TYPE_CHECKING:
@@ -110,6 +113,21 @@ def _removed_first(_apply: Function) -> Function:
     return mutated
 
 
+def _of_any_revision(make: Function) -> Function:
+    return lambda call, writer, _revision: make(call, writer, "")
+
+
+def _removed_first_by_the_undo(undo_calls: Function) -> Function:
+    return lambda *arguments: tuple(reversed(undo_calls(*arguments)))
+
+
+def _of_any_name(failures_of: Function) -> Function:
+    def mutated(source: str, region: str, account: str) -> Any:
+        return failures_of(f"{source}-backup", region, account)
+
+    return mutated
+
+
 FAULTS: Final = (
     Fault(
         "nothing is recorded before the write",
@@ -154,7 +172,27 @@ FAULTS: Final = (
     Fault(
         "the old statement is removed first",
         (Part(PolicyChange, "apply", _removed_first),),
-        lambda: crash_at_every_call(POLICY_PROBLEMS[0], "approve", PolicyStory).endings,
+        lambda: crash_at_every_call(BROAD, "approve", PolicyStory).endings,
+    ),
+    Fault(
+        "an undo removes the new statement first",
+        (Part(PolicyChange, "undo_calls", _removed_first_by_the_undo),),
+        lambda: [((), told(BROAD, "approve", PolicyUndoStory))],
+    ),
+    Fault(
+        "a change names no revision",
+        (Part(policy_change, "_make", _of_any_revision),),
+        lambda: [((), told(BROAD.in_one_call(), "approve", OtherWriterStory))],
+    ),
+    Fault(
+        "the watch reads the metric of another source",
+        (Part(watch, "_failures_of", _of_any_name),),
+        lambda: [((), told(NARROWED[0], "approve", OtherSourcesStory))],
+    ),
+    Fault(
+        "the bot does not remember that it undid a fix",
+        (Part(OwnUndo, "begin", _nothing),),
+        lambda: [((), told(NARROWED[0], "approve", WatchedAgainStory))],
     ),
     Fault(
         "each delivery is granted",

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from permission_guard.fixes import FIXES
 from permission_guard.fixes.policy_change import PolicyChange
@@ -85,7 +85,12 @@ class Ordinary(Choices):
 
 
 class FixStory:
-    """The story of a problem. `before` and `planned` are the state without and with the fix."""
+    """The story of a problem. `before` and `planned` are the state without and with the fix.
+
+    `crashed` are the functions that a crash interrupts.
+    """
+
+    crashed: ClassVar[frozenset[str]] = frozenset({"apply_fix"})
 
     def __init__(self, world: World, problem: Problem) -> None:
         self.world, self.problem = world, problem
@@ -142,10 +147,12 @@ class FixStory:
 
     def end(self) -> Ending:
         """Say what does not hold."""
-        finding = next((one for one in findings_in(self.world) if one.rule_id == self.problem.rule_id), None)
+        found = [one for one in findings_in(self.world) if one.rule_id == self.problem.rule_id]
+        # A fix can solve several findings. The others then resolve without one.
+        finding = next((one for one in found if _was_applied(one)), found[0] if found else None)
         of_finding = self._broken(finding) if finding else ["there is no finding"]
-        found, is_done = (*broken(self.world), *of_finding), self.held == self.goal
-        return Ending(found, tuple(self.world.words or ()) if found or not is_done else (), is_done)
+        wrong, is_done = (*broken(self.world), *of_finding), self.held == self.goal
+        return Ending(wrong, tuple(self.world.words or ()) if wrong or not is_done else (), is_done)
 
     def _broken(self, finding: Finding) -> Iterator[str]:
         """Yield what does not hold of a fix that ends fully fixed, or exactly as before."""
@@ -195,6 +202,10 @@ class FixStory:
             yield f"what undoes the fix {'does not disable' if disables else 'disables'} the mapping: {undo!r}"
 
 
+def _was_applied(finding: Finding) -> bool:
+    return any(one.transition is Transition.FIX_APPLIED for one in finding.history)
+
+
 class SharedRoleStory(FixStory):
     """The same for a role that another function uses, too: in every mode it is fixed only after an approval."""
 
@@ -234,7 +245,7 @@ def problems() -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class Crashes:
-    """A story with a crash before and after each of the `calls` of `apply_fix`; `endings` are by where it crashed."""
+    """A story with a crash before and after each of the `calls` of a function; `endings` are by where it crashed."""
 
     problem: Problem | PolicyProblem
     mode: str
@@ -243,19 +254,20 @@ class Crashes:
 
 
 def crash_at_every_call(
-    problem: Problem | PolicyProblem, mode: str, kind: Kind = FixStory, *, every: bool = False
+    problem: Problem | PolicyProblem, mode: str, kind: Kind = FixStory, *, every: bool = False, times: int = 1
 ) -> Crashes:
-    """Tell a story with a crash before and after each call of `apply_fix`, and without one.
+    """Tell a story with a crash before and after each call of the functions that it crashes, and without one.
 
     A crash after a call is one after it took effect and before its reply arrives. A crash that leaves the same state as
     an earlier one leads to the same ending, so that the rest of the story runs for each state once, or for `every` one.
+    It crashes up to so many `times`: the second time while it finishes what the first crash has left.
     """
     branches = Branches[Ending]()
-    crash = _Crash(branches, every=every)
+    crash = _Crash(branches, every=every, times=times)
     with installed(deployed(mode, FIXES_AN_HOUR), Ordinary(), []) as world:
         story = kind(world, problem)
         story.begin()
-        world.interrupt = partial(crash, world)
+        world.interrupt = partial(crash, world, story.crashed)
         story.go_on()
         return Crashes(problem, mode, crash.calls, branches.end(story.end()))
 
@@ -270,15 +282,17 @@ def told(problem: Problem | PolicyProblem, mode: str, kind: Kind = FixStory) -> 
 
 
 class _Crash:
-    """Crashes `apply_fix` at each of its calls, each time in a branch."""
+    """Crashes a function at each of its calls, each time in a branch, and in it again up to so many `times`."""
 
-    def __init__(self, branches: Branches[Ending], *, every: bool) -> None:
-        self._branches, self._every = branches, every
+    def __init__(self, branches: Branches[Ending], *, every: bool, times: int) -> None:
+        self._branches, self._every, self._times = branches, every, times
         self.calls = 0
         self._left: set[str] = set()
 
-    def __call__(self, world: World, invocation: Invocation, call: Call, answer: Answer) -> dict[str, Any]:
-        if invocation.environment.function != "apply_fix" or self._branches.path:
+    def __call__(
+        self, world: World, crashed: frozenset[str], invocation: Invocation, call: Call, answer: Answer
+    ) -> dict[str, Any]:
+        if invocation.environment.function not in crashed or len(self._branches.path) >= self._times:
             return answer(call)
         self.calls += 1
         self._crash(world, invocation, f"crash before call {self.calls}, {call}")

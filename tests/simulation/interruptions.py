@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.fixes import fix_for
 from tests.simulation.fix_stories import MODES, FixStory, SharedRoleStory, crash_at_every_call, problems, told
-from tests.simulation.policy_problems import POLICY_PROBLEMS
-from tests.simulation.policy_stories import PolicyStory, PolicyUndoStory
+from tests.simulation.policy_problems import BROAD, NARROWED, POLICY_PROBLEMS
+from tests.simulation.policy_stories import OtherWriterStory, PolicyStory, PolicyUndoStory
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.undo_stories import UndoStory
+from tests.simulation.watch_stories import OtherSourcesStory, WatchedAgainStory, WatchStory
 from tests.simulation.workers import interleave, replay_every_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.simulation.fix_stories import Crashes, Ending, Endings
+    from tests.simulation.fix_stories import Crashes, Ending, Endings, Kind
+    from tests.simulation.policy_problems import PolicyProblem
 
 
 _FIRST: Final = (
@@ -23,6 +26,8 @@ _FIRST: Final = (
     *(problem for problem in PROBLEMS if problem.stops or len(problem.policies) > 1),
 )
 """The first problem of each rule, and those whose fix takes more than one call."""
+_FIRST_OF_POLICIES: Final = [*{fix_for(problem.rule_id): problem for problem in reversed(POLICY_PROBLEMS)}.values()]
+"""The first problem of each fix of policies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,8 @@ def interruptions(*, every: bool = False) -> Iterator[Interruptions]:
             found = crash_at_every_call(problem, mode, every=every)
             yield _crashes(found, mode)
         yield _crashes(crash_at_every_call(problem, "auto", UndoStory, every=every), "auto, undone")
-    for one in POLICY_PROBLEMS:
-        for mode in MODES:
-            yield _crashes(crash_at_every_call(one, mode, PolicyStory, every=every), mode)
-        yield _crashes(crash_at_every_call(one, "approve", PolicyUndoStory, every=every), "approve, undone")
+    yield from _of_policies(every=every)
+    yield from _of_the_watch(every=every)
     problem = PROBLEMS[0]
     shared = crash_at_every_call(problem, "auto", SharedRoleStory, every=every)
     yield _crashes(shared, "auto, the role of two functions")
@@ -69,6 +72,34 @@ def interruptions(*, every: bool = False) -> Iterator[Interruptions]:
             order = "in reverse" if reverse else "in order"
             ending = replay_every_event(problem, mode, kind, reverse=reverse)
             yield Interruptions(f"{story}: a replay of every event {order}", [((), ending)])
+
+
+def _of_policies(*, every: bool) -> Iterator[Interruptions]:
+    """Yield how the stories of fixes of policies end: each needs an approval, in `auto` too."""
+    for one in POLICY_PROBLEMS:
+        told(one, "approve", PolicyStory)
+        for mode in MODES if every or one in _FIRST_OF_POLICIES else ("approve",):
+            yield _crashes(crash_at_every_call(one, mode, PolicyStory, every=every), mode)
+        yield _crashes(crash_at_every_call(one, "approve", PolicyUndoStory, every=every), "approve, undone")
+        if every or one is BROAD:
+            yield _crashes(crash_at_every_call(one, "approve", PolicyStory, times=2), "approve, twice")
+        if every:
+            yield _crashes(crash_at_every_call(one, "approve", PolicyUndoStory, times=2), "approve, undone, twice")
+        if one.rule_id == BROAD.rule_id:
+            yield _told(one, OtherWriterStory, "another writer changes the policy meanwhile")
+
+
+def _of_the_watch(*, every: bool) -> Iterator[Interruptions]:
+    """Yield how the stories of the watch after a narrowing end."""
+    for one in NARROWED:
+        yield _crashes(crash_at_every_call(one, "approve", WatchStory, every=every), "approve, its deliveries fail")
+        yield _told(one, OtherSourcesStory, "deliveries of others fail")
+    yield _told(NARROWED[0], WatchedAgainStory, "its deliveries fail again after the undo")
+
+
+def _told(problem: PolicyProblem, kind: Kind, words: str) -> Interruptions:
+    ending = told(problem, "approve", kind)
+    return Interruptions(f"{problem.rule_id}, {problem.words}, approve, {words}", [((), ending)])
 
 
 def _crashes(found: Crashes, words: str) -> Interruptions:

@@ -34,7 +34,7 @@ class Write:
     is the fix as it was recorded then, None if the record did not have this change, and `rule_id` the rule of its
     finding. `others` are invocations that made the same one. `document` is the configuration with which the invocation
     works. `may_fix` is whether it has read, immediately before, that fixing is not stopped, and `is_requested` whether
-    a person had requested an undo.
+    a person had requested an undo, or the fixer itself had recorded that it undoes the fix.
     """
 
     operation: str
@@ -101,7 +101,10 @@ class Observations:
         identifier, _, number = by.attempt.partition("#")
         finding = next((one for one in findings if one.id == identifier), None)
         plan = finding.fix if finding is not None and _has(finding.fix, call) else None
-        request = decisions.get((identifier, number.removeprefix("undo#")))
+        revision = number.removeprefix("undo#")
+        request, own = decisions.get((identifier, revision)), decisions.get((f"WATCH#{identifier}", "0"))
+        by_person = request is not None and request["decision"]["S"] == "undo"
+        by_bot = own is not None and own.get("undone_for") == {"N": revision}
         others = [
             one
             for one in running
@@ -124,7 +127,7 @@ class Observations:
                 by.environment.document,
                 finding.rule_id if finding is not None else "",
                 by.stop_read.may_fix,
-                request is not None and request["decision"]["S"] == "undo",
+                by_person or by_bot,
             )
         )
 

@@ -13,7 +13,7 @@ import pytest
 
 from permission_guard.fixes import FIXES
 from permission_guard.fixes.policy_change import PolicyChange
-from tests.simulation.policy_problems import POLICY_PROBLEMS
+from tests.simulation.policy_problems import NARROWED, POLICY_PROBLEMS
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.test_seeds import COMMAND, Done, python
 
@@ -26,10 +26,17 @@ FAULTS: Final = {
     "an undo leaves the mapping enabled": "a part of the fix is undone",
     "an undo disables the mapping last": "a mapping was disabled",
     "no worker owns the undo": "every_write_was_planned",
-    "the old statement is removed first": "after change 1 of the policy, the bucket is denied",
+    "the old statement is removed first": "after change 1 of the policy, arn:aws:s3:::uploads",
+    "an undo removes the new statement first": "after change 3 of the policy, arn:aws:s3:::uploads",
+    "a change names no revision": "after change 1 of the policy, the statement of the other writer is lost",
+    "the watch reads the metric of another source": "the undo was requested 1 times",
+    "the bot does not remember that it undid a fix": "Fix Undone: 2 times, not 1",
     "each delivery is granted": "a replay changed the alerts",
 }
 """The faults of `fix_faults.py`, each with how something that it breaks begins."""
+
+_OF_POLICIES: Final = sorted({one.rule_id for one in POLICY_PROBLEMS})
+_ONE_WAY: Final = {"PG112": {False}, "PG113": {True}}
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +51,43 @@ def test_an_interrupted_fix_is_applied_whole_and_once(fixes: Done) -> None:
 
 
 def test_each_rule_with_a_fix_is_interrupted_in_both_modes(fixes: Done) -> None:
-    """At dozens of calls each. A new fix needs a problem, and a new rule of one that changes roles."""
+    """At dozens of calls each. The fixes of policies wait for an approval in each mode: one of each is enough."""
     lines = fixes.output.splitlines()
     of_policies = {problem.rule_id for problem in POLICY_PROBLEMS}
     of_roles = [fix for fix in FIXES if not isinstance(fix, PolicyChange)]
-    assert all(fix in of_roles or fix.rule_ids & of_policies for fix in FIXES)
+    changing_policies = [fix for fix in FIXES if isinstance(fix, PolicyChange)]
+    assert {rule_id for fix in changing_policies for rule_id in fix.rule_ids} == of_policies
     for rule_id in sorted({*of_policies, *(rule_id for fix in of_roles for rule_id in fix.rule_ids)}):
-        for mode in ("auto", "approve"):
-            calls = [re.search(rf"^{rule_id}, .*, {mode}: (\d+) calls, .* (\d+) endings$", line) for line in lines]
-            found = [(int(one[1]), int(one[2])) for one in calls if one]
-            assert found
-            assert all(number > 40 and endings > 5 for number, endings in found)
+        assert _interrupted(lines, rule_id, "approve")
+        assert rule_id in of_policies or _interrupted(lines, rule_id, "auto")
+    assert all(any(_interrupted(lines, rule_id, "auto") for rule_id in fix.rule_ids) for fix in changing_policies)
     assert sum("two workers" in line for line in lines) == 3
     assert sum("a replay of every event" in line for line in lines) == 6
     assert sum("the role of two functions" in line for line in lines) == 1
+    assert sum("approve, twice" in line for line in lines) == 1
+
+
+def _interrupted(lines: list[str], rule_id: str, mode: str) -> bool:
+    """Return whether the fixes of a rule were interrupted, at dozens of calls each."""
+    calls = [re.search(rf"^{rule_id}, .*, {mode}: (\d+) calls, .* (\d+) endings$", line) for line in lines]
+    found = [(int(one[1]), int(one[2])) for one in calls if one]
+    return bool(found) and all(number > 40 and endings > 5 for number, endings in found)
+
+
+def test_each_way_of_writing_a_policy_is_interrupted() -> None:
+    """By single calls and by one PutResourcePolicy. Adding needs only the former, and compacting only the latter."""
+    ways = {rule_id: {one.replaces for one in POLICY_PROBLEMS if one.rule_id == rule_id} for rule_id in _OF_POLICIES}
+    assert ways == {rule_id: _ONE_WAY.get(rule_id, {False, True}) for rule_id in _OF_POLICIES}
+
+
+def test_each_watched_narrowing_is_interrupted(fixes: Done) -> None:
+    """While the bot requests its undo, and while it undoes it; and deliveries of others undo nothing."""
+    for one in NARROWED:
+        start = re.escape(f"{one.rule_id}, {one.words}, approve, ")
+        found = re.findall(rf"^{start}its deliveries fail: (\d+) calls, .* (\d+) endings$", fixes.output, re.MULTILINE)
+        assert [int(calls) > 40 and int(endings) > 5 for calls, endings in found] == [True]
+        assert re.search(rf"^{start}deliveries of others fail$", fixes.output, re.MULTILINE)
+    assert fixes.output.count("its deliveries fail again after the undo") == 1
 
 
 def test_each_fix_is_undone_and_interrupted(fixes: Done) -> None:
@@ -65,7 +95,8 @@ def test_each_fix_is_undone_and_interrupted(fixes: Done) -> None:
     for one in POLICY_PROBLEMS:
         start = re.escape(f"{one.rule_id}, {one.words}, approve, undone: ")
         found = re.findall(rf"^{start}(\d+) calls, .* (\d+) endings$", fixes.output, re.MULTILINE)
-        assert [int(calls) > 40 and int(endings) > 5 for calls, endings in found] == [True]
+        # An undo that is refused takes fewer calls.
+        assert [int(calls) >= 30 and int(endings) >= 4 for calls, endings in found] == [True]
     for problem in PROBLEMS:
         start = re.escape(f"{problem.rule_id}, {problem.words}, auto, undone: ")
         found = re.findall(rf"^{start}(\d+) calls, .* (\d+) endings$", fixes.output, re.MULTILINE)

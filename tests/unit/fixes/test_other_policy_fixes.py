@@ -161,6 +161,24 @@ def test_both_halves_of_a_deleted_url_are_removed() -> None:
     assert applied(a_state([URL, OTHER, URL_INVOKE], TOPICS), "PG107") == [OTHER]
 
 
+@pytest.mark.parametrize("statements", [(URL, OTHER, URL_INVOKE), (URL_INVOKE, OTHER, URL)])
+def test_the_other_half_is_removed_after_a_crash(statements: tuple[dict[str, Any], ...]) -> None:
+    """The plan is the same again, and the finding still exists: the half that it is about is removed last."""
+    state = a_state(statements, TOPICS)
+    planned, fix = plan(state, "PG107"), fix_of("PG107")
+    first, last = planned.calls
+    assert finding_in(state, "PG107").subject == f"statement/{last.parameters['StatementId']}"
+    policy = state.invoke_policy(FUNCTION_ARN)
+    assert not isinstance(policy, Unread)
+    state.remove_permission(first.parameters, policy.revision)
+    rest = fix.rest(planned.change, planned.before, state.state, state)
+    assert rest is not None
+    assert rest.done == (first,)
+    again = fix.plan(finding_in(a_state(statements), "PG107"), rest.snapshot, state, check_of("PG107"))
+    hashes = {proposal(fix, one, at="", attempts=0).plan_hash for one in (planned, again)}
+    assert (again.calls, len(hashes)) == (planned.calls, 1)
+
+
 def test_a_url_without_authentication_is_left_to_a_person() -> None:
     """It would return 403."""
     state = a_state([URL, URL_INVOKE])

@@ -113,6 +113,8 @@ def _guard_others(rule_id: str, subject: Subject, allowed: Allowed) -> None:
 def _halves(subject: Subject) -> tuple[Statement, ...]:
     """Return all statements that allow everyone a part of a call through the URL: PG112 would report one that is left.
 
+    The one that the finding is about is the last one: a check in between would resolve the finding, and the rest would
+    never be removed. The order does not depend on that of the policy, so that the rest is planned as the whole was.
     FixRefusedError if the URL takes calls without authentication, or that is unknown.
     """
     urls = subject.snapshot.function_urls
@@ -128,7 +130,9 @@ def _halves(subject: Subject) -> tuple[Statement, ...]:
         for one in _every(subject)
         if one.exposure.public and one.exposure.function_url and one.exposure.grants_invoke
     }
-    return tuple(one for one in subject.current.statements if digest_of(one) in digests)
+    found = (one for one in subject.current.statements if digest_of(one) in digests)
+    own = digest_of(subject.statement)
+    return tuple(sorted(found, key=lambda one: (digest_of(one) == own, digest_of(one))))
 
 
 def _is_public(url: FunctionUrl) -> bool:
