@@ -68,6 +68,15 @@ class Bot:
         session = self.aws.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
         return lambda service, **options: self.aws.client(service, session, **options)
 
+    def fixer(self) -> Callable[..., Any]:
+        """Return what creates clients with the fixer's role, by service; its trust policy is widened for that."""
+        iam, role = self.engineer.iam, self.resource("ApplyFixRole")
+        trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+        root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+        trust["Statement"].append({"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole"})
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+        return self.session(self.outputs["ApplyFixRoleArn"])
+
     def deciding_person(self, name: str) -> dict[str, str]:
         """Create a role that may read findings and decide; return the variables of a session of it, for commands.
 

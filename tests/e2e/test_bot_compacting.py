@@ -132,3 +132,14 @@ def test_one_call_narrows_a_statement_and_one_restores_it(bot: Bot, unique: str)
     undone = bot.watcher.finding(arn, "PG102", has_fix("undone"))
     assert [call["operation"] for call in undone["fix"]["undo_record"]["calls"]] == ["lambda:PutResourcePolicy"]
     assert json.loads(policy(bot, unique)) == json.loads(before)
+
+
+def test_the_role_still_adds_statements_for_the_services_on_its_list_only(bot: Bot, unique: str) -> None:
+    """What PutResourcePolicy needs besides is no right to call AddPermission for others."""
+    bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    functions = bot.fixer()("lambda")
+    grant = {"FunctionName": unique, "StatementId": "given", "Action": INVOKE}
+    for principal in ("*", ACCOUNT, "ses.amazonaws.com"):
+        with pytest.raises(functions.exceptions.ClientError, match="AccessDenied"):
+            functions.add_permission(**grant, Principal=principal)
+    functions.add_permission(**grant, Principal=SERVICE)

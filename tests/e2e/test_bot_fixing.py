@@ -157,14 +157,8 @@ def test_a_statement_without_a_source_in_the_account_is_not_narrowed(bot: Bot, u
 
 @pytest.fixture(scope="module")
 def fixer(bot: Bot) -> Callable[..., Any]:
-    """Return what creates clients with the fixer's role; its trust policy is widened so that the test can assume it."""
-    iam, role = bot.engineer.iam, bot.resource("ApplyFixRole")
-    trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
-    trust["Statement"].append(
-        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
-    )
-    iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
-    return bot.session(bot.outputs["ApplyFixRoleArn"])
+    """Return what creates clients with the fixer's role."""
+    return bot.fixer()
 
 
 @pytest.fixture(scope="module")

@@ -257,7 +257,7 @@ def test_the_bot_narrows_a_statement_to_its_source(bot: Bot, prepared: Prepared,
     assert [target.is_invoked_by(true), target.is_invoked_by(other)] == [True, False]
 
     person.undo(finding)
-    undone = bot.watcher.finding(target.arn, "PG102", has_fix("undone"))
+    undone = bot.watcher.finding(target.arn, "PG102", has_fix("undone"), deadline=2 * DEADLINE)
     bot.close_breaker()
     assert (undone["status"], undone["fix"]["undo_record"]["by"]) == ("open", person.arn)
     assert statements(bot, target.name) == before
@@ -295,7 +295,7 @@ def test_failing_deliveries_after_a_narrowing_undo_it(bot: Bot, prepared: Prepar
     reply = bot.engineer.functions.invoke(FunctionName=bot.resource("MaintainFindingsFunction"), Payload=b"{}")
     assert "FunctionError" not in reply, reply["Payload"].read()
 
-    undone = bot.watcher.finding(target.arn, "PG102", has_fix("undone"))
+    undone = bot.watcher.finding(target.arn, "PG102", has_fix("undone"), deadline=2 * DEADLINE)
     bot.close_breaker()
     request = undone["fix"]["undo_record"]
     assert (undone["status"], request["by"]) == ("open", "the bot itself")
