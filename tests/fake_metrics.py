@@ -61,7 +61,12 @@ class InMemoryOwnFixes:
     def put_own_fix(self, fix: OwnFix) -> None:
         """Record a fix."""
         held = self.held.get(fix.finding_id)
-        is_other = fix.undone_for is not None and (held is None or held.plan_hash != fix.plan_hash)
-        if is_other or (held is not None and held.undone_for is not None):
+        undone_for = held.undone_for if held else None
+        if fix.undone_for is not None and not fix.plan_hash:
+            is_met = undone_for == fix.undone_for
+        else:
+            is_same = held is not None and held.plan_hash == fix.plan_hash
+            is_met = undone_for is None and (fix.undone_for is None or is_same)
+        if not is_met:
             raise ConflictError(fix.finding_id)
         self.held[fix.finding_id] = fix
