@@ -27,6 +27,7 @@ class InMemoryMetrics:
     data: list[tuple[str, Dimensions, datetime, float]] = field(default_factory=list)
     unread: Unread | None = None
     asked: list[tuple[Metric, ...]] = field(default_factory=list)
+    starts: list[datetime] = field(default_factory=list)
 
     def put(self, name: str, dimensions: Dimensions, at: datetime, value: float = 1) -> None:
         """Add a data point."""
@@ -37,6 +38,7 @@ class InMemoryMetrics:
     ) -> Mapping[Metric, tuple[MetricSum, ...]] | Unread:
         """Return the sums."""
         self.asked.append(tuple(metrics))
+        self.starts.append(start)
         return self.unread or {metric: self._sums(metric, start, end) for metric in metrics}
 
     def _sums(self, metric: Metric, start: datetime, end: datetime) -> tuple[MetricSum, ...]:
