@@ -165,6 +165,18 @@ def test_a_forged_fix_that_seems_interrupted_is_not_recorded_as_the_bots_own() -
     assert setup.state.statements(FUNCTION_ARN) == [source]
 
 
+@pytest.mark.parametrize("left", [[], [a_statement("mine", "events.amazonaws.com")]])
+def test_a_fix_that_somebody_has_changed_since_is_not_undone(left: list[dict[str, Any]]) -> None:
+    """The owner took the permission away from the topic. That is why it fails; the bot does not allow every topic."""
+    setup = narrowed()
+    setup.state.set_statements(FUNCTION_ARN, left)
+    fail(setup)
+    request(setup)
+    assert "Somebody has changed what the fix wrote since" in undo(setup).summary
+    assert setup.state.statements(FUNCTION_ARN) == left
+    assert setup.own_fixes.held[FINDING.id].undone_for is None
+
+
 def test_another_fix_is_never_undone_so() -> None:
     """A policy that was attached to a role is not watched."""
     setup = Setup()

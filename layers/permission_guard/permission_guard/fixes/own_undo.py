@@ -107,11 +107,17 @@ class OwnUndo:
             raise FixRefusedError("CloudWatch does not show that deliveries to an active function fail since the fix.")
         return self._decision(finding_id, fix, undo, seen.why_undone)
 
-    def begin(self, finding_id: str, fix: FixRecord, undo: UndoRecord) -> None:
-        """Record that the bot itself undoes the fix, before the first call. ConflictError if it did so before."""
+    def begin(self, finding_id: str, fix: FixRecord, undo: UndoRecord, is_in_effect: Callable[[], bool]) -> None:
+        """Record that the bot itself undoes the fix, before the first call. ConflictError if it did so before.
+
+        FixRefusedError if the fix is not in effect as it was applied: then deliveries may fail for another reason.
+        """
         own = self._own(finding_id, fix)
-        if own.undone_for != undo.revision:
-            self.fixes.put_own_fix(replace(own, undone_for=undo.revision))
+        if own.undone_for == undo.revision:
+            return
+        if not is_in_effect():
+            raise FixRefusedError("Somebody has changed what the fix wrote since. Deliveries may fail because of that.")
+        self.fixes.put_own_fix(replace(own, undone_for=undo.revision))
 
     def _own(self, finding_id: str, fix: FixRecord) -> OwnFix:
         own = self.fixes.own_fix(finding_id)
