@@ -142,6 +142,19 @@ def test_many_methods_of_one_api_become_one_statement() -> None:
     assert without_sids(state) == [scoped("apigateway.amazonaws.com", f"{API}/*")]
 
 
+@pytest.mark.parametrize("count", [1, 11])
+def test_only_the_stages_of_an_api_that_a_statement_allows_are_named(count: int) -> None:
+    """The statement for all stages would allow more than before."""
+    methods = (
+        a_trigger("apigateway", f"{API}/*/GET/{n}", f"{API}/dev/GET/{n}", f"{API}/prod/GET/{n}") for n in range(count)
+    )
+    pattern = f"arn:aws:execute-api:{REGION}:*:*/prod/*"
+    broad = a_statement("uploads", "apigateway.amazonaws.com", ArnLike={"AWS:SourceArn": pattern})
+    state = a_state([broad], an_inventory("apigateway", *methods), atomic=True)
+    apply(state, plan(state, "PG104"))
+    assert without_sids(state) == [scoped("apigateway.amazonaws.com", f"{API}/prod/GET/{n}") for n in range(count)]
+
+
 def test_a_source_that_another_statement_allows_gets_no_statement() -> None:
     """The change is minimal: only the broad statement is removed."""
     own = by_source("own", S3, BUCKET, ACCOUNT)
@@ -161,6 +174,22 @@ def test_the_policy_of_an_alias_is_changed_for_the_triggers_of_the_alias() -> No
     assert planned.calls[1].parameters == {"FunctionName": FUNCTION_ARN, "Qualifier": "live", "StatementId": "uploads"}
     apply(state, planned)
     assert without_sids(state, LIVE) == [scoped(S3, BUCKET, ACCOUNT, LIVE)]
+
+
+def test_an_empty_condition_changes_nothing() -> None:
+    """AddPermission writes the same statement without it."""
+    state = a_state([{**BROAD, "Condition": {}}], UPLOADS)
+    planned = plan(state)
+    apply(state, planned)
+    assert without_sids(state) == [scoped(S3, BUCKET, ACCOUNT)]
+    undo(state, planned)
+    assert state.statements(FUNCTION_ARN) == [BROAD]
+
+
+def test_a_key_in_two_spellings_is_two_conditions() -> None:
+    """A statement that lost one of them is another statement."""
+    two = a_statement("two", S3, ArnLike={"AWS:SourceArn": BUCKET, "aws:SourceArn": "arn:aws:s3:::*"})
+    assert digest_of(two) != digest_of(a_statement("two", S3, ArnLike={"aws:SourceArn": "arn:aws:s3:::*"}))
 
 
 def test_a_bucket_without_its_account_gets_it() -> None:
