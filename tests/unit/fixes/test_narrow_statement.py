@@ -208,6 +208,26 @@ def test_conditions_that_admit_any_account_are_narrowed() -> None:
     assert "nothing could undo its removal" in refused(replace(a_state([pattern], an_inventory("sns"))), "PG104")
 
 
+def test_a_condition_that_each_call_of_a_service_satisfies_is_kept() -> None:
+    """Lambda's endpoints accept only TLS, so that a source needs no other proof."""
+    tls = {"Bool": {"aws:SecureTransport": "true"}}
+    state = a_state(
+        [a_statement("uploads", SNS, Bool=tls["Bool"])], an_inventory("sns", a_trigger("sns", TOPIC)), atomic=True
+    )
+    apply(state, plan(state))
+    scoped_to_topic = scoped(SNS, TOPIC)
+    assert without_sids(state) == [{**scoped_to_topic, "Condition": {**scoped_to_topic["Condition"], **tls}}]
+
+
+def test_a_source_that_may_be_allowed_is_refused() -> None:
+    """The statement depends on the time of the request."""
+    until = a_statement("uploads", S3, DateLessThan={"aws:CurrentTime": "2099-01-01T00:00:00Z"})
+    assert refused(a_state([until], UPLOADS, atomic=True)) == (
+        f"Unknown whether the source {BUCKET} may invoke: it depends on statement 'uploads' of the resource policy "
+        "'resource-based policy' and on the unknown condition key aws:CurrentTime."
+    )
+
+
 def test_with_atomic_narrowing_one_call_replaces_the_policy() -> None:
     """PutResourcePolicy, with the statements of others as they are."""
     state = a_state([OTHER, BROAD], UPLOADS, atomic=True)

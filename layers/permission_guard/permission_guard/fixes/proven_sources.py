@@ -125,5 +125,6 @@ def _is_allowed_now(request: Request, trigger: Trigger, policy: ResourcePolicy) 
     """Return whether a policy allows a request. FixRefusedError if that is unknown."""
     decision = evaluate(request, PolicySet(resource=policy.document))
     if not decision.allowed and not decision.denied:
-        raise FixRefusedError(f"Unknown whether {trigger.description} may invoke: {decision.explain()}")
+        reason = decision.explain().removeprefix("Unknown: ")
+        raise FixRefusedError(f"Unknown whether {trigger.description} may invoke: {reason}")
     return decision.allowed
