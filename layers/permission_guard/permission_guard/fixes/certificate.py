@@ -60,7 +60,7 @@ class Call:
     """All calls of one proven source: an AWS service invokes a function for it.
 
     `source_arn` can have the wildcards of `ArnLike`, for every stage of an API. Empty: the service does not send it.
-    All other condition keys can have any value.
+    All other condition keys can have any value. Lambda's endpoints accept only TLS.
     """
 
     principal: str
@@ -79,7 +79,7 @@ class Call:
         """The statement that allows exactly these calls."""
         absent = dict.fromkeys(_ABSENT, "true")
         condition: dict[str, dict[str, str]] = {
-            "Bool": {"aws:PrincipalIsAWSService": "true"},
+            "Bool": {"aws:PrincipalIsAWSService": "true", "aws:SecureTransport": "true"},
             "StringEquals": {
                 "aws:PrincipalServiceName": self.principal,
                 "aws:ResourceAccount": require_arn(self.function_arn).account,
