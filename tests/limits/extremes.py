@@ -13,6 +13,7 @@ from moto.core.models import botocore_stubber
 from permission_guard.aws import clients
 from permission_guard.bootstrap import alerts, tickets
 from permission_guard.delivery.alerts.slack import message as slack
+from permission_guard.delivery.finding_messages import compose
 from permission_guard.findings.fit import document_size
 from permission_guard.model import limits
 from tests import aws_limits
@@ -101,7 +102,7 @@ class Extreme:
         assert sorted(_finding_id(alert["Message"]) for alert in self.alerts) == ids
         assert sorted(item["OperationalData"]["finding_id"]["Value"] for item in self.center.items.values()) == ids
         for finding in findings:
-            blocks = slack.payload(finding)["blocks"]
+            blocks = slack.payload(compose(finding))["blocks"]
             assert len(blocks) <= limits.SLACK_BLOCKS
             assert finding.id in json.dumps(blocks)
         self.figures.findings = len(findings)

@@ -37,7 +37,6 @@ OPS_ITEM_TAG: Final = 256
 # https://docs.slack.dev/reference/block-kit/blocks
 SLACK_BLOCKS: Final = 50
 SLACK_HEADER_CHARACTERS: Final = 150
-SLACK_FIELDS: Final = 10
 
 FINDING_DOCUMENT: Final = 200_000
 """Our own limit on a finding's document: it fits an event, a queue message and, twice, a table item."""

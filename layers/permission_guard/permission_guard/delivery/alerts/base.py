@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.delivery.announcements import instead_of_alert, no_baseline
+from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
 from permission_guard.errors import DeliveryError, PermissionGuardError
 from permission_guard.model.findings import Transition
@@ -17,11 +18,10 @@ from permission_guard.model.verdicts import Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.delivery.announcements import ReadBaseline
     from permission_guard.delivery.ledger import DeliveryLedger
+    from permission_guard.delivery.message import Message
     from permission_guard.delivery.transitions import Current
-    from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
 
 
@@ -49,17 +49,12 @@ class AlertChannel(Protocol):
     def name(self) -> str:
         """The channel's name in the delivery ledger; do not rename a channel that was deployed."""
 
-    def send(self, finding: Finding, reference: str | None) -> str | None:
-        """Send one alert about a finding; DeliveryError when the system did not accept it.
+    def send(self, message: Message, reference: str | None) -> str | None:
+        """Send a message; DeliveryError when the system did not accept it.
 
-        `reference` is that of the last delivery of the same finding. Return that of this delivery, None if it has none.
+        `reference` is that of the last delivery about the same finding. Return that of this delivery, None if it has
+        none.
         """
-
-    def send_digest(self, digest: Digest) -> str | None:
-        """Send a digest; DeliveryError when the system did not accept it. Return the delivery's reference."""
-
-    def send_test(self, test: AlertTest) -> str | None:
-        """Send a test message; DeliveryError when the system did not accept it. Return the delivery's reference."""
 
 
 def send(
@@ -114,7 +109,7 @@ def to_every_channel(
 
 def _send(channel: AlertChannel, finding: Finding, reference: str | None) -> str | None:
     """Send an alert, unless the transition has none: after a repair of the ledger it is another one."""
-    return channel.send(finding, reference) if finding.transition in ALERTED else None
+    return channel.send(compose(finding), reference) if finding.transition in ALERTED else None
 
 
 def _reason(error: Exception) -> str:

@@ -32,7 +32,8 @@ def test_a_new_ops_item_has_the_problem_the_severity_and_the_fix() -> None:
     assert item.title == "PG201: orders cannot read its SQS queue"
     assert item.severity == "2"
     assert "**A problem was found.**" in item.description
-    assert f"`{OPENED.function_arn}`" in item.description
+    assert "[orders](<https://us-east-1.console.aws.amazon.com/lambda/home" in item.description
+    assert "high" not in item.description.lower()
     assert OPENED.reason in item.description
     assert f"```\n{OPENED.remedies[0].text}\n```" in item.description
     assert item.data["fix_with_terraform"] == OPENED.remedies[1].text
@@ -116,7 +117,7 @@ def test_remedies_of_one_kind_are_joined() -> None:
 def test_a_command_that_is_too_long_is_not_cut() -> None:
     """Half a command does something else."""
     data = content(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 20_001),))).data
-    assert data["fix_with_aws-cli"] == "Too long for an OpsItem: see the finding in the findings table."
+    assert data["fix_with_aws-cli"] == (f"Too long for an OpsItem: see permission-guard findings show {OPENED.id}")
 
 
 @pytest.mark.parametrize(

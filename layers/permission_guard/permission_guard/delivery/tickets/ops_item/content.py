@@ -14,7 +14,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Literal
 
-from permission_guard.delivery.message import SectionStyle, compose
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.markdown import markdown
 from permission_guard.delivery.plans import plan_parts
 from permission_guard.delivery.text import cut_bytes, listing, one_line
 from permission_guard.model import limits
@@ -25,7 +26,6 @@ from permission_guard.records import record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.delivery.message import Section
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
@@ -49,11 +49,9 @@ _DEDUP = "/aws/dedup"
 _MAX_SUMMARY = 300
 _MAX_RESOURCES = 10
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#!])")
 _NOT_IN_A_TAG = re.compile(r"[^\w .:/=+\-@]")
-_FACTS_SHOWN = frozenset({"Subject", "Finding id"})
 _DOTS = "..."  # a tag cannot contain an ellipsis
-_ELSEWHERE = "\n\nSee the operational data of this OpsItem for more."
+_ELSEWHERE = "See the operational data of this OpsItem for more."
 
 
 @record(kw_only=True)
@@ -99,10 +97,10 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         # Not left out if empty: OpsCenter keeps a value that is not written again.
         plan = "\n\n".join(f"{title}:\n{text}" for title, text in plan_parts(finding.fix))
         shown["bot_fix_plan"] = plan or "There is no plan."
-        shown["bot_fix_approve"] = _whole(listing(finding.fix.approve)) or "Nothing waits for an approval."
+        shown["bot_fix_approve"] = _whole(listing(finding.fix.approve), finding) or "Nothing waits for an approval."
         shown["bot_fix_before"] = json.dumps(finding.fix.before, indent=2, default=str)
         shown["bot_fix_after"] = json.dumps(finding.fix.after, indent=2, default=str)
-        shown["bot_fix_undo"] = _whole(listing(finding.fix.undo))
+        shown["bot_fix_undo"] = _whole(listing(finding.fix.undo), finding)
     return OpsItemContent(
         title=cut_bytes(one_line(f"{finding.rule_id}: {finding.title}", MAX_TITLE), MAX_TITLE),
         description=_description(finding),
@@ -155,7 +153,7 @@ def _remedies(finding: Finding) -> dict[str, str]:
         text = f"# {remedy.step}\n{remedy.text}" if remedy.step else remedy.text
         text = f"{text}\n\nWhat else changes: {remedy.changes}" if remedy.changes else text
         texts[key] = f"{texts[key]}\n\n{listing(text)}" if key in texts else listing(text)
-    return {key: _whole(text) for key, text in texts.items()}
+    return {key: _whole(text, finding) for key, text in texts.items()}
 
 
 def _history(finding: Finding, earlier: Mapping[str, str]) -> str:
@@ -188,11 +186,11 @@ def _limited(value: str) -> str:
     return cut_bytes(listing(value), MAX_VALUE)
 
 
-def _whole(text: str) -> str:
-    """Return text to paste, or a pointer to it when it is too long: half a command does something else."""
-    return (
-        text if len(text.encode()) <= MAX_VALUE else "Too long for an OpsItem: see the finding in the findings table."
-    )
+def _whole(text: str, finding: Finding) -> str:
+    """Return text to paste, or where it is when it is too long: half a command does something else."""
+    if len(text.encode()) <= MAX_VALUE:
+        return text
+    return f"Too long for an OpsItem: see permission-guard findings show {finding.id}"
 
 
 def _tag(text: str) -> str:
@@ -202,42 +200,4 @@ def _tag(text: str) -> str:
 
 def _description(finding: Finding) -> str:
     """Return Markdown within the size limit: the message's parts in their order, without those that are too long."""
-    message = compose(finding)
-    facts = "\n".join(
-        f"- {label}: `{value.replace('`', chr(39))}`" for label, value in message.facts if label in _FACTS_SHOWN
-    )
-    parts = [
-        f"**{_escape(message.happened)}**",
-        f"`{message.resource.replace('`', chr(39))}`",
-        *map(_markdown, message.sections),
-        facts,
-        *map(_markdown, message.evidence),
-    ]
-    whole = "\n\n".join(parts)
-    if len(whole.encode()) <= MAX_DESCRIPTION:
-        return whole
-    text = ""
-    for part in parts:
-        joined = f"{text}\n\n{part}".lstrip()
-        if len(joined.encode()) <= MAX_DESCRIPTION - len(_ELSEWHERE):
-            text = joined
-    return text + _ELSEWHERE
-
-
-def _markdown(section: Section) -> str:
-    """Return a section as Markdown: prose and listings are cut to a third of the description, commands are not cut.
-
-    The fence around code has more backticks than the code has in a row.
-    """
-    limit = MAX_DESCRIPTION // 3
-    heading = f"**{_escape(section.title)}**"
-    if section.style is SectionStyle.PROSE:
-        return f"{heading}\n{_escape(cut_bytes(section.text, limit))}"
-    text = section.text if section.style is SectionStyle.COMMAND else cut_bytes(section.text, limit)
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"{heading}\n{fence}\n{text}\n{fence}"
-
-
-def _escape(text: str) -> str:
-    """Return prose that Markdown shows literally, without formatting, links or images."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    return markdown(compose(finding), MAX_DESCRIPTION, rest=_ELSEWHERE)
