@@ -69,6 +69,22 @@ def test_a_repeated_event_sends_no_second_alert_and_the_next_transition_does(ale
     assert len(alerted.received("mailbox")) == 2
 
 
+def test_the_findings_of_one_event_are_one_mail(alerted: Account) -> None:
+    """Each is recorded by itself, so that its own event and a later delivery send nothing."""
+    cause = {"changed_event": "6d1f0f5e-3c5b-4f0e-8c39-1d7b1f0e2a44", "changed_in": "us-east-1"}
+    first, second = a_finding(**cause), a_finding(id="2" * 32, rule_id="PG204", rule_name="logging-missing", **cause)
+    events = [recorded(alerted, one) for one in (first, second)]
+    run = alerted.run("send_alert", sqs_event(*events))
+    assert run.failed == []
+    assert [line["message"] for line in run.lines if "channel" in line] == ["delivered", "already delivered"]
+    assert alerted.run("send_alert", sqs_event(*reversed(events))).failed == []
+    (mail,) = (json.loads(body) for body in alerted.received("mailbox"))
+    assert mail["Subject"].endswith("(and 1 more)")
+    assert first.id in mail["Message"]
+    assert second.id in mail["Message"]
+    assert mail["MessageAttributes"]["rule_id"] == {"Type": "String.Array", "Value": '["PG201", "PG204"]'}
+
+
 def test_a_message_for_a_deleted_topic_returns_to_its_queue(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """So does one that cannot be read; each is counted as failed."""
     monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:missing")
@@ -196,9 +212,9 @@ def test_a_transition_is_sent_although_the_next_one_was_recorded(alerted: Accoun
     for finding in (a_finding(), applied, resolved):
         assert alerted.run("send_alert", sqs_event(event(finding))).failed == []
     subjects = [json.loads(body)["Subject"] for body in alerted.received("mailbox")]
-    assert [next(word for word in ("Opened", "Applied", "Resolved") if word in subject) for subject in subjects] == [
+    assert [next(word for word in ("Opened", "applied", "Resolved") if word in subject) for subject in subjects] == [
         "Opened",
-        "Applied",
+        "applied",
         "Resolved",
     ]
 

@@ -180,12 +180,12 @@ def deliver(
         outcome = instead(finding, claim.reference)
         if outcome is not None:
             recorded = claim.delivered if outcome is DeliveryOutcome.NOT_ANNOUNCED else claim.revision
-            ledger.complete(replace(claim, revision=recorded), None, _expiry(finding, clock()))
+            ledger.complete(replace(claim, revision=recorded), None, expires_at(finding, clock()))
             return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
         if is_withheld(finding, claim.reference):
             latest = current()
             if latest is None or latest.revision != finding.revision or is_withheld(latest, claim.reference):
-                ledger.complete(replace(claim, revision=claim.revision - 1), None, _expiry(finding, clock()))
+                ledger.complete(replace(claim, revision=claim.revision - 1), None, expires_at(finding, clock()))
                 outcome = DeliveryOutcome.BELOW_THRESHOLD
                 return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
             finding = latest
@@ -195,7 +195,7 @@ def deliver(
         raise
     if reference is None:
         reference = claim.reference
-    ledger.complete(claim, reference, _expiry(finding, clock()))
+    ledger.complete(claim, reference, expires_at(finding, clock()))
     outcome = DeliveryOutcome.DELIVERED
     return DeliveryResult(channel=channel, outcome=outcome, reference=reference, repaired=repaired)
 
@@ -246,5 +246,6 @@ def _claim(
     return ledger.claim(identifier, channel, revision, clock())
 
 
-def _expiry(finding: Finding, now: datetime) -> datetime | None:
+def expires_at(finding: Finding, now: datetime) -> datetime | None:
+    """Return when the record of a delivery may be deleted, None for never: only that of a resolved finding may."""
     return now + KEEP_RESOLVED if finding.status is Status.RESOLVED else None
