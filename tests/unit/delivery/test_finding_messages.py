@@ -334,10 +334,10 @@ def test_several_findings_of_one_event_are_one_message() -> None:
         "Why it matters",
         "How to fix it (AWS CLI)",
         "How to fix it (Terraform)",
-        "PG204: What is wrong",
-        "PG204: Evidence",
-        "PG201: What is wrong",
-        "PG201: Evidence",
+        "What is wrong (PG204)",
+        "Evidence (PG204)",
+        "What is wrong (PG201)",
+        "Evidence (PG201)",
     ]
     assert [one.parts for one in message.references if one.label == "Finding id"] == [(OTHER.id,), (OPENED.id,)]
     assert message.attributes["rule_id"] == ("PG204", "PG201")

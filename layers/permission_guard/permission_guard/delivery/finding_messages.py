@@ -220,16 +220,16 @@ def _show(finding: Finding) -> str:
 
 def _evidence(finding: Finding, *, is_alone: bool) -> Iterator[Section]:
     """Yield what was found, the state before and after a fix without a plan, and what the finding is based on."""
-    prefix = "" if is_alone else f"{finding.rule_id}: "
+    rule = "" if is_alone else f" ({finding.rule_id})"
     is_over = finding.status is Status.RESOLVED
-    yield _prose(f"{prefix}{'What was wrong' if is_over else 'What is wrong'}", finding.reason)
+    yield _prose(f"{'What was wrong' if is_over else 'What is wrong'}{rule}", finding.reason)
     fix = finding.fix
     if fix is not None and not fix.calls:
         for title, values in (("Before", fix.before), ("After", fix.after)):
             if lines := evidence_lines(values, _show(finding)):
-                yield _listing(f"{prefix}{title}", lines)
+                yield _listing(f"{title}{rule}", lines)
     if not is_over and (lines := evidence_lines(finding.evidence, _show(finding))):
-        yield _listing(f"{prefix}Evidence", lines)
+        yield _listing(f"Evidence{rule}", lines)
 
 
 def _prose(title: str, text: str) -> Section:
