@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.bus.events import BusEvent
     from permission_guard.config.document import GuardConfig
-    from permission_guard.delivery.alerts.base import AlertChannel
+    from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryResult
 
     AlertSender = Callable[[BusEvent, Sequence[BusEvent]], Sequence[DeliveryResult]]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from permission_guard.bus.alert_tests import AlertTest
-    from permission_guard.delivery.alerts.base import AlertChannel
+    from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from permission_guard.delivery.alerts.together import Together
 from permission_guard.delivery.announcements import instead_of_alert, no_baseline
@@ -20,9 +20,9 @@ from permission_guard.model.verdicts import Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.announcements import ReadBaseline
     from permission_guard.delivery.ledger import DeliveryLedger
-    from permission_guard.delivery.message import Message
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
 
@@ -42,21 +42,6 @@ ALERTED = frozenset(
     }
 )
 """The transitions for which alerts are sent."""
-
-
-class AlertChannel(Protocol):
-    """A system that shows alerts to people."""
-
-    @property
-    def name(self) -> str:
-        """The channel's name in the delivery ledger; do not rename a channel that was deployed."""
-
-    def send(self, message: Message, reference: str | None) -> str | None:
-        """Send a message; DeliveryError when the system did not accept it.
-
-        `reference` is that of the last delivery about the same finding. Return that of this delivery, None if it has
-        none.
-        """
 
 
 def send(

@@ -13,7 +13,7 @@ from permission_guard.errors import UnrecordedTransitionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from permission_guard.delivery.alerts.base import AlertChannel
+    from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
     from permission_guard.model.digests import Digest
 
