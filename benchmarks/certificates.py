@@ -1,7 +1,7 @@
 """Measure the certificates of full policies: `python -m benchmarks.certificates`. Each may take 200 ms of CPU time.
 
 The policies have nearly the 20,480 bytes that Lambda accepts: the rules of one API, statements that have nothing in
-common, and patterns of many wildcards that overlap each other.
+common, patterns of many wildcards that overlap each other, and lists of many keys that differ in one value.
 """
 
 from __future__ import annotations
@@ -46,9 +46,16 @@ def statement(number: int, path: str, account: str, service: str = "apigateway")
     }
 
 
+def listed(one: JSON, number: int) -> JSON:
+    """Return a statement that also requires one of some values for each of ten keys."""
+    keys = {f"aws:RequestTag/{key}": [str(number), "x"] for key in range(10)}
+    return {**one, "Condition": {**one["Condition"], "StringLike": keys}}
+
+
 POLICIES: Final[dict[str, Callable[[int], JSON]]] = {
     "one API": lambda number: statement(number, f"*/GET/orders/{number:02}", ACCOUNT),
     "different": lambda number: statement(number, f"*/GET/{number:02}", f"{number:012}", f"service-{number}"),
+    "lists": lambda number: listed(statement(number, f"*/GET/{number:02}", ACCOUNT), number),
     "wildcards": lambda number: statement(number, f"*/*{number}*/{'o?' * (number % 20)}*x", ACCOUNT),
 }
 

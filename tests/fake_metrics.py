@@ -27,6 +27,7 @@ class InMemoryMetrics:
     data: list[tuple[str, Dimensions, datetime, float]] = field(default_factory=list)
     unread: Unread | None = None
     asked: list[tuple[Metric, ...]] = field(default_factory=list)
+    starts: list[datetime] = field(default_factory=list)
 
     def put(self, name: str, dimensions: Dimensions, at: datetime, value: float = 1) -> None:
         """Add a data point."""
@@ -37,6 +38,7 @@ class InMemoryMetrics:
     ) -> Mapping[Metric, tuple[MetricSum, ...]] | Unread:
         """Return the sums."""
         self.asked.append(tuple(metrics))
+        self.starts.append(start)
         return self.unread or {metric: self._sums(metric, start, end) for metric in metrics}
 
     def _sums(self, metric: Metric, start: datetime, end: datetime) -> tuple[MetricSum, ...]:
@@ -61,7 +63,12 @@ class InMemoryOwnFixes:
     def put_own_fix(self, fix: OwnFix) -> None:
         """Record a fix."""
         held = self.held.get(fix.finding_id)
-        is_other = fix.undone_for is not None and (held is None or held.plan_hash != fix.plan_hash)
-        if is_other or (held is not None and held.undone_for is not None):
+        undone_for = held.undone_for if held else None
+        if fix.undone_for is not None and not fix.plan_hash:
+            is_met = undone_for == fix.undone_for
+        else:
+            is_same = held is not None and held.plan_hash == fix.plan_hash
+            is_met = undone_for is None and (fix.undone_for is None or is_same)
+        if not is_met:
             raise ConflictError(fix.finding_id)
         self.held[fix.finding_id] = fix

@@ -33,6 +33,8 @@ TEMPLATE = Template(REPOSITORY / "template.yaml", **EVERYTHING)
 QUEUES = sorted(TEMPLATE.of_type("AWS::SQS::Queue"))
 ROLES = sorted(TEMPLATE.of_type("AWS::IAM::Role"))
 BUS = "permission-guard"
+STRANGER = "999999999999"
+"""An account that is not trusted."""
 ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 Client = Any
@@ -62,10 +64,10 @@ def denied(call: Callable[[], object]) -> bool:
 
 
 def open_finding(bot: Bot, name: str) -> dict[str, Any]:
-    """Create a function with a finding that was reported, and return the finding."""
+    """Create a function with a finding that was reported and has no fix, and return the finding."""
     arn = bot.engineer.function(name, bot.engineer.role(f"{name}-role"))
-    bot.engineer.permit(name, "broad", "s3.amazonaws.com")
-    finding = bot.watcher.finding(arn, "PG102")
+    bot.engineer.permit(name, "broad", STRANGER)
+    finding = bot.watcher.finding(arn, "PG106")
     bot.watcher.alert(finding["id"], "Finding Opened")
     bot.watcher.ops_item(finding["id"], "Open")
     return finding

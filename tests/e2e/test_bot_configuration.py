@@ -229,11 +229,11 @@ def test_a_configuration_that_was_read_is_kept_through_an_outage(bot: Bot, uniqu
 
 
 def test_a_sender_that_may_not_read_the_configuration_sends_nothing(bot: Bot, unique: str) -> None:
-    """The alert comes when the permission is back."""
+    """The alert comes when the permission is back. The finding has no fix, so there is no later alert of it."""
     with denied(bot, "SendAlert", "AlertQueue") as allow:
         arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
-        bot.engineer.permit(unique, "broad", "s3.amazonaws.com")
-        finding = finding_of(bot, arn, "PG102", status="open")
+        bot.engineer.permit(unique, "account", "999999999999")
+        finding = finding_of(bot, arn, "PG106", status="open")
         wait_until_unread(bot, "SendAlert", "AccessDenied")
         assert bot.watcher.alerts(finding["id"]) == []
         allow()

@@ -31,6 +31,7 @@ def request_of(call: Call) -> Request:
     known = {
         "aws:PrincipalIsAWSService": "true",
         "aws:PrincipalServiceName": call.principal,
+        "aws:SecureTransport": "true",
         "aws:ResourceAccount": call.function_arn.split(":")[4],
     }
     if call.source_arn:

@@ -101,7 +101,7 @@ def call_formula(encoding: Encoding, call: Call) -> Formula:
     parts += [_matches(encoding, "aws:SourceArn", call.source_arn)]
     parts += [_is(encoding, "aws:SourceAccount", call.source_account)]
     parts += [_is(encoding, "aws:PrincipalServiceName", call.principal)]
-    parts += [_is(encoding, "aws:PrincipalIsAWSService", "true")]
+    parts += [_is(encoding, name, "true") for name in ("aws:PrincipalIsAWSService", "aws:SecureTransport")]
     parts += [_is(encoding, "aws:ResourceAccount", call.function_arn.split(":")[4])]
     parts += [z3.Not(encoding.key(name).present) for name in _NEVER_SENT]
     return z3.And(*parts)

@@ -16,7 +16,7 @@ from permission_guard.cli.app import app
 from permission_guard.errors import ConfigurationError, RequestRefusedError
 from permission_guard.findings.lifecycle import advanced
 from permission_guard.findings.listed import FINDING_PREFIX, ItemKey, ListedFindings
-from permission_guard.model.findings import Finding, FixResult, Transition
+from permission_guard.model.findings import Finding, FixResult, Transition, UndoRecord
 from tests.paths import FINDINGS
 
 if TYPE_CHECKING:
@@ -222,6 +222,14 @@ def test_what_waits_is_listed_first_and_filters_narrow_the_list(
     document = json.loads(result.stdout)
     assert [one["finding_id"] for one in document["fixes"]] == ids
     assert document["counts"]["shown"] == len(ids)
+
+
+def test_a_fix_whose_undo_was_refused_lately_is_listed(stack: Stack) -> None:
+    """It was applied long ago, and something happened to it since."""
+    undo = UndoRecord(revision=3, by=JANE, at=YESTERDAY, ended_at=YESTERDAY, summary="The tags could not be read.")
+    assert APPLIED.fix is not None
+    stack.found = [replace(APPLIED, fix=replace(APPLIED.fix, at="2020-01-01T00:00:00+00:00", undo_record=undo))]
+    assert json.loads(run("list", "--format", "json").stdout)["counts"]["shown"] == 1
 
 
 def test_the_table_has_a_line_for_each_fix(several: Stack) -> None:

@@ -154,7 +154,26 @@ def test_another_topic_or_rule_undoes_nothing() -> None:
     metrics.put(SNS, (("TopicName", "other"),), later(minutes=5), 3)
     metrics.put(EVENTS, (("RuleName", "orders"),), later(minutes=5), 3)
     assert not seen(metrics, later(minutes=30)).why_undone
-    assert {metric.dimensions for metric in metrics.asked[0]} == {OWN, OF_TOPIC, OF_RULE}
+    assert {metric.dimensions for asked in metrics.asked for metric in asked} == {OWN, OF_TOPIC, OF_RULE}
+
+
+@pytest.mark.parametrize(
+    ("since", "first"),
+    [(timedelta(minutes=30), timedelta(minutes=-30)), (timedelta(days=9), timedelta(days=-7))],
+)
+def test_failures_are_read_only_from_when_they_are_compared(since: timedelta, first: timedelta) -> None:
+    """Each period that is read counts for a limit of CloudWatch; the invocations are those of seven days."""
+    metrics = active()
+    watched().read(metrics, FIXED + since)
+    start = later(days=-7, seconds=-30)
+    assert metrics.starts == [start, FIXED + first]
+
+
+def test_without_a_source_that_has_a_metric_only_the_invocations_are_read() -> None:
+    """A call without a query would be refused."""
+    metrics = active()
+    assert not seen(metrics, later(minutes=30), "arn:aws:s3:::uploads").why_undone
+    assert metrics.asked == [(watched().invocations,)]
 
 
 @pytest.mark.parametrize("invoked", [None, timedelta(days=-7, minutes=-10), timedelta(minutes=1)])

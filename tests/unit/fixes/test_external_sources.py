@@ -188,6 +188,8 @@ def test_a_source_is_of_this_account_only_if_an_event_names_no_other_one(
         ({"identity_type": "Unknown"}, True),
         ({"identity_type": ""}, True),
         ({"function_arn": f"{FUNCTION_ARN}-2"}, False),
+        ({"function_arn": f"{FUNCTION_ARN}-2:live"}, False),
+        ({"function_arn": f"{FUNCTION_ARN}:5"}, True),
         ({"function_arn": FUNCTION_ARN.replace(ACCOUNT, OTHER)}, False),
         ({"function_arn": "arn:aws:s3:::orders"}, True),
         ({"function_arn": ""}, True),

@@ -142,6 +142,19 @@ def test_many_methods_of_one_api_become_one_statement() -> None:
     assert without_sids(state) == [scoped("apigateway.amazonaws.com", f"{API}/*")]
 
 
+@pytest.mark.parametrize("count", [1, 11])
+def test_only_the_stages_of_an_api_that_a_statement_allows_are_named(count: int) -> None:
+    """The statement for all stages would allow more than before."""
+    methods = (
+        a_trigger("apigateway", f"{API}/*/GET/{n}", f"{API}/dev/GET/{n}", f"{API}/prod/GET/{n}") for n in range(count)
+    )
+    pattern = f"arn:aws:execute-api:{REGION}:*:*/prod/*"
+    broad = a_statement("uploads", "apigateway.amazonaws.com", ArnLike={"AWS:SourceArn": pattern})
+    state = a_state([broad], an_inventory("apigateway", *methods), atomic=True)
+    apply(state, plan(state, "PG104"))
+    assert without_sids(state) == [scoped("apigateway.amazonaws.com", f"{API}/prod/GET/{n}") for n in range(count)]
+
+
 def test_a_source_that_another_statement_allows_gets_no_statement() -> None:
     """The change is minimal: only the broad statement is removed."""
     own = by_source("own", S3, BUCKET, ACCOUNT)
@@ -163,6 +176,22 @@ def test_the_policy_of_an_alias_is_changed_for_the_triggers_of_the_alias() -> No
     assert without_sids(state, LIVE) == [scoped(S3, BUCKET, ACCOUNT, LIVE)]
 
 
+def test_an_empty_condition_changes_nothing() -> None:
+    """AddPermission writes the same statement without it."""
+    state = a_state([{**BROAD, "Condition": {}}], UPLOADS)
+    planned = plan(state)
+    apply(state, planned)
+    assert without_sids(state) == [scoped(S3, BUCKET, ACCOUNT)]
+    undo(state, planned)
+    assert state.statements(FUNCTION_ARN) == [BROAD]
+
+
+def test_a_key_in_two_spellings_is_two_conditions() -> None:
+    """A statement that lost one of them is another statement."""
+    two = a_statement("two", S3, ArnLike={"AWS:SourceArn": BUCKET, "aws:SourceArn": "arn:aws:s3:::*"})
+    assert digest_of(two) != digest_of(a_statement("two", S3, ArnLike={"aws:SourceArn": "arn:aws:s3:::*"}))
+
+
 def test_a_bucket_without_its_account_gets_it() -> None:
     """PG103."""
     state = a_state([by_source("uploads", S3, BUCKET)], UPLOADS)
@@ -177,6 +206,26 @@ def test_conditions_that_admit_any_account_are_narrowed() -> None:
     apply(state, plan(state, "PG104"))
     assert without_sids(state) == [scoped(SNS, TOPIC)]
     assert "nothing could undo its removal" in refused(replace(a_state([pattern], an_inventory("sns"))), "PG104")
+
+
+def test_a_condition_that_each_call_of_a_service_satisfies_is_kept() -> None:
+    """Lambda's endpoints accept only TLS, so that a source needs no other proof."""
+    tls = {"Bool": {"aws:SecureTransport": "true"}}
+    state = a_state(
+        [a_statement("uploads", SNS, Bool=tls["Bool"])], an_inventory("sns", a_trigger("sns", TOPIC)), atomic=True
+    )
+    apply(state, plan(state))
+    scoped_to_topic = scoped(SNS, TOPIC)
+    assert without_sids(state) == [{**scoped_to_topic, "Condition": {**scoped_to_topic["Condition"], **tls}}]
+
+
+def test_a_source_that_may_be_allowed_is_refused() -> None:
+    """The statement depends on the time of the request."""
+    until = a_statement("uploads", S3, DateLessThan={"aws:CurrentTime": "2099-01-01T00:00:00Z"})
+    assert refused(a_state([until], UPLOADS, atomic=True)) == (
+        f"Unknown whether the source {BUCKET} may invoke: it depends on statement 'uploads' of the resource policy "
+        "'resource-based policy' and on the unknown condition key aws:CurrentTime."
+    )
 
 
 def test_with_atomic_narrowing_one_call_replaces_the_policy() -> None:

@@ -11,13 +11,14 @@ import pytest
 from permission_guard.config.settings import AutoFix
 from permission_guard.errors import RetryableError
 from permission_guard.findings.lifecycle import reopened, undo_requested
-from permission_guard.findings.watch import BOT
-from permission_guard.fixes.invoke_policies import digest_of
-from permission_guard.model.findings import FixResult, Transition
+from permission_guard.findings.watch import BOT, NARROWING
+from permission_guard.fixes.invoke_policies import digest_of, digest_of_all
+from permission_guard.model.findings import FixRecord, FixResult, PlannedCall, Transition
 from permission_guard.model.state import Unread
-from tests.fakes import FUNCTION_ARN, NOW, SQS_POLICY_ARN, InMemoryFindings
-from tests.unit.fixes.policy_states import TOPIC, a_state, a_statement, a_trigger, an_inventory, finding_of
+from tests.fakes import FUNCTION_ARN, NOW, SQS_POLICY_ARN, InMemoryFindings, InMemoryStop
+from tests.unit.fixes.policy_states import TOPIC, a_state, a_statement, a_trigger, an_inventory, by_source, finding_of
 from tests.unit.fixes.test_fixer import Setup, fix_of
+from tests.unit.fixes.test_fixer_stopped import RESUMED, stopped_after
 
 if TYPE_CHECKING:
     from permission_guard.fixes.recorder import FixOutcome
@@ -28,12 +29,17 @@ FAILED = ("NumberOfNotificationsFailed", (("TopicName", "orders"),))
 START = datetime.fromisoformat(NOW)
 
 
-def narrowed(*, is_active: bool = True) -> Setup:
-    """Return a fixer that has narrowed the policy of a function to its topic."""
+def broad() -> Setup:
+    """Return a fixer that may narrow the policy of a function to its topic."""
     store = InMemoryFindings()
     store.put(FINDING)
     state = a_state([BROAD], an_inventory("sns", a_trigger("sns", TOPIC)), every_source_is_seen=True)
-    setup = Setup(state=state, store=store, auto_fix=AutoFix.RESTORE)
+    return Setup(state=state, store=store, auto_fix=AutoFix.RESTORE)
+
+
+def narrowed(*, is_active: bool = True) -> Setup:
+    """Return a fixer that has narrowed the policy of a function to its topic."""
+    setup = broad()
     assert setup.handle(finding_id=FINDING.id).result is FixResult.APPLIED
     if is_active:
         setup.metrics.put("Invocations", (("FunctionName", "orders"),), START - timedelta(hours=3))
@@ -128,6 +134,49 @@ def test_a_record_that_was_changed_is_not_undone() -> None:
     assert not is_restored(setup)
 
 
+def test_a_forged_fix_that_seems_interrupted_is_not_recorded_as_the_bots_own() -> None:
+    """Its plan names a statement that the policy never had: the undo would write it."""
+    source = by_source("mine", "sns.amazonaws.com", TOPIC)
+    forged = FixRecord(
+        name=NARROWING,
+        result=FixResult.APPLYING,
+        summary="",
+        at=NOW,
+        attempts=1,
+        change={
+            "resource_arn": FUNCTION_ARN,
+            "added": [],
+            "removed": [{"sid": "news", "digest": digest_of(BROAD)}],
+            "others": digest_of_all([source]),
+            "atomic": False,
+        },
+        before={"statements": [BROAD], "other_statements": [source]},
+        calls=(PlannedCall(operation="lambda:RemovePermission", parameters={"StatementId": "news"}),),
+        rests_on={"sources": [TOPIC]},
+    )
+    store = InMemoryFindings()
+    store.put(replace(FINDING, fix=forged))
+    setup = Setup(state=a_state([source]), store=store)
+    assert setup.handle(finding_id=FINDING.id).result is FixResult.APPLIED
+    setup.metrics.put("Invocations", (("FunctionName", "orders"),), START - timedelta(hours=3))
+    fail(setup)
+    request(setup)
+    assert "only a narrowing that it has recorded" in undo(setup).summary
+    assert setup.state.statements(FUNCTION_ARN) == [source]
+
+
+@pytest.mark.parametrize("left", [[], [a_statement("mine", "events.amazonaws.com")]])
+def test_a_fix_that_somebody_has_changed_since_is_not_undone(left: list[dict[str, Any]]) -> None:
+    """The owner took the permission away from the topic. That is why it fails; the bot does not allow every topic."""
+    setup = narrowed()
+    setup.state.set_statements(FUNCTION_ARN, left)
+    fail(setup)
+    request(setup)
+    assert "Somebody has changed what the fix wrote since" in undo(setup).summary
+    assert setup.state.statements(FUNCTION_ARN) == left
+    assert setup.own_fixes.held[FINDING.id].undone_for is None
+
+
 def test_another_fix_is_never_undone_so() -> None:
     """A policy that was attached to a role is not watched."""
     setup = Setup()
@@ -165,6 +214,40 @@ def test_one_fix_of_a_finding_is_undone_so_and_no_other() -> None:
     request(setup)
     assert "The bot itself undoes one fix of a finding" in undo(setup).summary
     assert not is_restored(setup)
+
+
+def test_a_request_that_was_fulfilled_does_not_undo_the_same_fix_again() -> None:
+    """Who may write the findings table can repeat its revision, and the plan that a person approved is the same."""
+    setup = narrowed()
+    fail(setup)
+    request(setup)
+    assert undo(setup).result is FixResult.UNDONE
+    fulfilled = fix_of(setup.store.one()).undo_record
+    setup.store.put(reopened(setup.store.one(), NOW).finding)
+    setup.handle(finding_id=FINDING.id)
+    setup.decide()
+    assert setup.handle(finding_id=FINDING.id).result is FixResult.APPLIED
+    assert fulfilled is not None
+    finding, repeated = setup.store.one(), replace(fulfilled, ended_at="", summary="")
+    forged = replace(fix_of(finding), result=FixResult.UNDOING, undo_record=repeated)
+    setup.store.put(replace(finding, fix=forged))
+    assert "The bot itself undoes one fix of a finding" in undo(setup).summary
+    assert not is_restored(setup)
+
+
+@pytest.mark.parametrize("is_used_up", [True, False])
+def test_the_rest_of_an_interrupted_fix_is_watched_from_when_it_is_applied(*, is_used_up: bool) -> None:
+    """Fixing was stopped for a day between the two calls. If the bot has undone a fix before, that stays as it is."""
+    setup = broad()
+    setup.stop = stopped_after(2)
+    assert setup.handle(finding_id=FINDING.id).is_postponed
+    begun = setup.own_fixes.held[FINDING.id]
+    if is_used_up:
+        begun = setup.own_fixes.held[FINDING.id] = replace(begun, undone_for=1, plan_hash="")
+    setup.stop = InMemoryStop(switched=RESUMED)
+    later = (START + timedelta(days=1)).isoformat(timespec="milliseconds")
+    assert setup.handle(finding_id=FINDING.id, clock=lambda: later).result is FixResult.APPLIED
+    assert setup.own_fixes.held[FINDING.id] == (begun if is_used_up else replace(begun, applied_at=later))
 
 
 @pytest.mark.parametrize("number", [2, 3])

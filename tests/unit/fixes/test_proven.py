@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from permission_guard.fixes.certificate import narrow
 from permission_guard.fixes.proven import calls_of, proven_calls
 from permission_guard.iam import parse_policy
 from permission_guard.model.state import Trigger
@@ -50,3 +51,16 @@ def test_only_what_the_policy_allows_now_is_proven() -> None:
     policy = parse_policy({"Version": "2012-10-17", "Statement": [statement]})
     triggers = [trigger("s3.amazonaws.com", BUCKET), trigger("events.amazonaws.com", RULE)] * 2
     assert [call.source_arn for call in proven_calls(triggers, policy, FUNCTION_ARN)] == [BUCKET]
+
+
+def test_a_call_that_is_too_much_to_decide_is_not_lost() -> None:
+    """So the change is refused, with that reason."""
+    services = [f"service-{one}.amazonaws.com" for one in range(100_000)]
+    statement = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "*", "Resource": "*"}
+    policy = parse_policy({"Version": "2012-10-17", "Statement": [statement]})
+    calls = proven_calls([trigger("s3.amazonaws.com", BUCKET)], policy, FUNCTION_ARN)
+    assert [call.source_arn for call in calls] == [BUCKET]
+    assert narrow(policy, (), policy, calls).grounds == (
+        f"Whether {BUCKET} is allowed by the policy before is undecided: too much would have to be compared.",
+        f"Whether {BUCKET} is allowed by the new policy is undecided: too much would have to be compared.",
+    )

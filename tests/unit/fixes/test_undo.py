@@ -440,6 +440,15 @@ def test_a_request_is_valid_for_24_hours() -> None:
     assert setup.state.detached == []
 
 
+def test_a_request_that_is_refused_does_not_change_when_the_fix_was_applied() -> None:
+    """The function is watched since then, and what failed after the fix is compared with what failed before it."""
+    setup = requested()
+    applied_at = fix_of(setup.store.one()).at
+    setup.handle(clock=lambda: LATER)
+    finding = setup.store.one()
+    assert (fix_of(finding).at, fix_of(finding).last_at, finding.changed_at) == (applied_at, LATER, LATER)
+
+
 def test_in_a_mode_that_writes_nothing_the_undo_is_refused() -> None:
     """The mode was set lower after the request."""
     setup = requested()

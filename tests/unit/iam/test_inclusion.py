@@ -399,3 +399,28 @@ def test_what_is_included_is_allowed() -> None:
     assert counts[YES] > 30, counts
     assert counts[UNDECIDED] < 100, counts
     assert shown > 0.4 * counts[NO], (counts, shown)
+
+
+CALLERS = [f"{number:012}" for number in range(200)]
+PAIRS = {"ArnLike": {ARN: [f"arn:aws:s3:::b{number}*" for number in range(50)]}, "StringEquals": {"a:1": MANY}}
+LARGE: dict[str, tuple[list[JSON], list[JSON]]] = {
+    "lists for each of many principals": (
+        [statement(PAIRS, Principal={"AWS": CALLERS})],
+        [statement({**PAIRS, "StringEquals": {"a:1": each}}, Principal={"AWS": CALLERS}) for each in MANY],
+    ),
+    "the parts of many lists": (
+        [statement({"StringEquals": {f"a:{key}": [f"{one}", "x"] for key in range(10)}}) for one in range(40)],
+        [statement({"StringEquals": {f"a:{key}": [f"{one}", "y"] for key in range(10)}}) for one in range(40)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_the_steps_of_all_comparisons_count(name: str) -> None:
+    """Not only the steps of automata: also the parts of lists, for each principal and each other statement."""
+    ones, others = LARGE[name]
+    workspace = Workspace()
+    large = Inclusion(parsed(*others), (), workspace)
+    found = [large.decide(each) for each in parsed(*ones)][-1]
+    assert workspace.is_exhausted
+    assert (found.answer, found.reason) == (UNDECIDED, "too much would have to be compared")

@@ -184,7 +184,7 @@ def test_a_run_that_is_short_of_time_is_continued_with_the_next_target() -> None
     for name in names:
         arn = replace(TARGET, name=name).arn
         account.add(suppressed(SuppressedBy.PERSON, until=at(), id=name, function_arn=arn))
-    left = iter([900_000, 900_000, 0, *[0] * 9])
+    left = iter([900_000, 900_000, 900_000, 0, *[0] * 9])
     account.remaining = lambda: next(left)
     assert account.run().outcome is Outcome.STOPPED
     assert (len(account.reads), account.held.suppressed_after) == (2, replace(TARGET, name=names[1]).arn)

@@ -10,9 +10,11 @@ import pytest
 
 from permission_guard.config.document import Fixes, GuardConfig
 from permission_guard.findings.watch import BOT, NARROWING
+from permission_guard.maintenance.maintainer import Outcome
 from permission_guard.model.digests import Digest, DigestKind
 from permission_guard.model.findings import Finding, FixRecord, FixResult, PlannedCall, Status, Transition, UndoRecord
 from permission_guard.model.state import Unread
+from permission_guard.model.suppressions import SuppressedBy, Suppression
 from tests.fakes import FINDING_ID, FUNCTION_ARN, OTHER, a_finding
 from tests.unit.maintenance.account import START, Account, at
 
@@ -177,3 +179,33 @@ def test_a_run_without_time_watches_nothing_and_forgets_nothing() -> None:
     account.remaining = lambda: 900_000
     account.run(minutes=10)
     assert titles(account) == [SILENT]
+
+
+def slow(account: Account, seconds: int = 300) -> Account:
+    """Have CloudWatch take so long for each of the two calls of a watch that a run watches one fix."""
+    account.remaining = lambda: 900_000 - 1_000 * seconds * len(account.metrics.asked)
+    return account
+
+
+def test_watching_takes_half_of_a_run_and_the_next_one_continues_it() -> None:
+    """However many fixes are watched: the rest of maintenance is done as well."""
+    ended = Suppression(by=SuppressedBy.PERSON, reason="Migration", owner="jane", until=at(hours=1))
+    arns = [FUNCTION_ARN.replace("orders", name) for name in ("a", "b", "c")]
+    findings = [a_narrowing(id=f"{number}", arn=arn, function_arn=arn) for number, arn in enumerate(arns)]
+    account = slow(watching(*findings, a_finding(id="d", status=Status.SUPPRESSED, suppression=ended)))
+    watched = []
+    for _ in range(4):
+        account.metrics.asked.clear()
+        assert account.run(hours=2).outcome is Outcome.STOPPED
+        watched.append([dict(metric.dimensions).get("FunctionName") for (metric,) in account.metrics.asked])
+    assert watched == [["a", None], ["b", None], ["c", None], ["a", None]]
+    assert account.findings["d"].status is Status.OPEN
+
+
+def test_what_was_reported_is_remembered_once_however_often_a_run_is_cut_short() -> None:
+    """The state has one item, which must not grow with each run."""
+    account = slow(watching(a_narrowing(), a_narrowing(id="other", function_arn=OTHER.arn, arn=OTHER.arn)), 450)
+    for _ in range(6):
+        account.metrics.asked.clear()
+        account.run(hours=2)
+    assert len(account.held.watches) == len(set(account.held.watches)) == 1

@@ -94,7 +94,7 @@ def list_fixes(  # noqa: PLR0917 - Typer passes every option
     matching = [
         one
         for one in fixes_of(*([finding for finding in some if filters.matches(finding)] for some in found))
-        if (not stage or one.stage in stage) and (one.stage.is_open or one.fix.at >= since)
+        if (not stage or one.stage in stage) and (one.stage.is_open or one.fix.last_at >= since)
     ]
     shown, unreadable = matching[:limit], Unreadable(tuple(map(str, (*listed.unreadable, *past.unreadable))))
     if format_ is ListFormat.JSON:

@@ -67,16 +67,29 @@ class Watched:
         return {source: metric for source, metric in found.items() if metric is not None}
 
     def read(self, metrics: MetricReader, now: datetime) -> Observation | Unread:
-        """Read what the metrics show; Unread if one of them is not complete."""
+        """Read what the metrics show; Unread if one of them is not complete.
+
+        Failed deliveries are read only from the time that they are compared with: CloudWatch limits how many periods
+        are read in a second, also of metrics without data.
+        """
         start = self.applied_at - BEFORE
         start -= timedelta(seconds=start.timestamp() % _INVOCATIONS_PERIOD)
-        found = metrics.sums((self.invocations, *self.failures.values()), start, now)
-        return found if isinstance(found, Unread) else self._observed(found, now)
+        found: dict[Metric, Sequence[MetricSum]] = {}
+        since = self.applied_at - self._span(now)
+        for asked, first in (((self.invocations,), start), (tuple(self.failures.values()), since)):
+            sums = metrics.sums(asked, first, now) if asked else {}
+            if isinstance(sums, Unread):
+                return sums
+            found |= sums
+        return self._observed(found, now)
+
+    def _span(self, now: datetime) -> timedelta:
+        return min(now - self.applied_at, BEFORE)
 
     def _observed(self, sums: Sums, now: datetime) -> Observation:
         invoked = [one for one in sums.get(self.invocations, ()) if one.value > 0]
         before = [one.at for one in invoked if self._is_before(one, _INVOCATIONS_PERIOD)]
-        span = min(now - self.applied_at, BEFORE)
+        span = self._span(now)
         rising = []
         for source, metric in self.failures.items():
             every = sums.get(metric, ())

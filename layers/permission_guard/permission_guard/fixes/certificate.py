@@ -60,7 +60,7 @@ class Call:
     """All calls of one proven source: an AWS service invokes a function for it.
 
     `source_arn` can have the wildcards of `ArnLike`, for every stage of an API. Empty: the service does not send it.
-    All other condition keys can have any value.
+    All other condition keys can have any value. Lambda's endpoints accept only TLS.
     """
 
     principal: str
@@ -79,7 +79,7 @@ class Call:
         """The statement that allows exactly these calls."""
         absent = dict.fromkeys(_ABSENT, "true")
         condition: dict[str, dict[str, str]] = {
-            "Bool": {"aws:PrincipalIsAWSService": "true"},
+            "Bool": {"aws:PrincipalIsAWSService": "true", "aws:SecureTransport": "true"},
             "StringEquals": {
                 "aws:PrincipalServiceName": self.principal,
                 "aws:ResourceAccount": require_arn(self.function_arn).account,
@@ -197,9 +197,13 @@ def attach(before: Sequence[Policy], after: Sequence[Policy], added: Mapping[str
     )
 
 
-def is_allowed(call: Call, policy: Policy) -> bool:
-    """Return whether a policy certainly allows all calls of a source, unless a Deny limits them."""
-    return not list(_not_kept((policy,), [call], Workspace()))
+def allowed_calls(calls: Iterable[Call], policy: Policy) -> list[Call]:
+    """Return the calls that a policy certainly allows, unless a Deny limits them.
+
+    If that is too much to decide, the call is returned: a change that is too large is refused, and denies no source.
+    """
+    workspace = Workspace()
+    return [call for call in calls if not list(_not_kept((policy,), [call], workspace)) or workspace.is_exhausted]
 
 
 def _certificate(kind: str, against: Iterable[str], *grounds: str) -> Certificate:
@@ -252,22 +256,25 @@ def _against(inclusion: Inclusion, statement: Statement, problem: str) -> str:
 def _not_kept(policies: Sequence[Policy], proven: Sequence[Call], workspace: Workspace) -> Iterator[str]:
     """Yield the proven sources that a policy does not allow. A Deny that all policies have may limit them as before."""
     calls = [(call, call.statement) for call in proven]
-    held = [{identity_of(each) for each in _denying(policy)} for policy in policies]
-    common = set.intersection(*held)
+    held = [{identity_of(each): each for each in _denying(policy)} for policy in policies]
+    common = set.intersection(*map(set, held))
+    lasting = [(deny, Inclusion((), [deny], workspace)) for name, deny in held[0].items() if name in common]
     for number, policy in enumerate(policies):
         if policy.unreadable:
             continue
         allowed = Inclusion(_allowing(policy), (), workspace)
+        changed = [deny for name, deny in held[number].items() if name not in common]
         for call, statement in calls:
-            if not allowed.decide(statement).holds:
-                yield f"{call.source} is not allowed {_when(number, len(policies))}."
-            for deny in _denying(policy):
-                if identity_of(deny) not in common:
-                    denied = may_meet(statement, deny, workspace)
-                else:
-                    denied = Inclusion((), [deny], workspace).decide(statement).holds
-                if denied:
-                    yield f"{call.source} is denied by the statement {_label(deny)} {_when(number, len(policies))}."
+            found, when = allowed.decide(statement), _when(number, len(policies))
+            if found.answer is Answer.NO:
+                yield f"{call.source} is not allowed {when}."
+            elif not found.holds:
+                yield f"Whether {call.source} is allowed {when} is undecided: {found.reason}."
+            denying = [deny for deny in changed if may_meet(statement, deny, workspace)]
+            if number == 0:  # what all policies have denies the same in each of them
+                denying += [deny for deny, denied in lasting if denied.decide(statement).holds]
+            for deny in denying:
+                yield f"{call.source} is denied by the statement {_label(deny)} {when}."
 
 
 def _when(number: int, count: int) -> str:

@@ -15,9 +15,10 @@ from permission_guard.remedies.invoke_policy import source_arn
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from permission_guard.fixes.certificate import Call, Certificate
+    from permission_guard.fixes.certificate import Certificate
     from permission_guard.fixes.proven_sources import ProvenSource
     from permission_guard.iam import Policy, Request
+    from permission_guard.model.state import Trigger
     from permission_guard.model.targets import JSON
 
 
@@ -49,7 +50,7 @@ def certify(
                 f"The change would deny {source.trigger.description} a call that the policy allows now. A person has "
                 "to decide."
             )
-    calls = tuple(dict.fromkeys(call for source in proven for call in _calls(source, old)))
+    calls = proven_calls(map(_to_keep, proven), old, _function_arn(proven))
     if kind is Kind.NARROW:
         return narrow(old, between, new, calls)
     if kind is Kind.COMPACT:
@@ -74,15 +75,19 @@ def _is_usable(source: ProvenSource, new: Policy) -> bool:
     return all(any(is_allowed(request, new) for request in forms) for forms in sent)
 
 
-def _calls(source: ProvenSource, old: Policy) -> Sequence[Call]:
-    """Return the calls of a source that are to be kept: for all stages of an API in one, if all of them are allowed."""
+def _to_keep(source: ProvenSource) -> Trigger:
+    """Return the trigger whose calls are to be kept: for all stages of an API in one, if all of them are allowed."""
     trigger = source.trigger
     if source.is_complete and len(trigger.source_arns) > 1:
         arns: tuple[str, ...] = (source_arn(trigger),)
     else:
         arns = (*trigger.source_arns, *trigger.disputed_source_arns)
-    function_arn = trigger.function_arn.removesuffix(":$LATEST")
-    return proven_calls([replace(trigger, source_arns=arns)], old, function_arn)
+    return replace(trigger, source_arns=arns)
+
+
+def _function_arn(proven: Sequence[ProvenSource]) -> str:
+    """Return the function, version or alias that all proven sources invoke, empty if there is none."""
+    return proven[0].trigger.function_arn.removesuffix(":$LATEST") if proven else ""
 
 
 def _text(request: Request, key: str) -> str:

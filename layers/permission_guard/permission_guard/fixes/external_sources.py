@@ -83,7 +83,8 @@ def _may_use(caller: InvokeCaller, allowed: Allowed, services: Sequence[str]) ->
     """Return whether the statement may have allowed the requests of a caller; true in doubt."""
     target = allowed.snapshot.target
     arn = parse_arn(caller.function_arn)
-    if arn is not None and arn.resource.startswith("function:") and caller.function_arn != target.arn:
+    is_ours = caller.function_arn == target.arn or caller.function_arn.startswith(f"{target.arn}:")
+    if arn is not None and arn.resource.startswith("function:") and not is_ours:
         return False
     if caller.identity_type in _WITH_CREDENTIALS:
         return False

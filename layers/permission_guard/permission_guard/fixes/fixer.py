@@ -157,6 +157,7 @@ class Fixer:
             target, owned, fix, started, rest.snapshot
         )
         if not reason:
+            self.own_undo.resume(owned.id, started)
             return self._write(target, owned, fix, rest.change, rest.done)
         partly = f"A part of the fix was applied, and the rest was not: {reason.removesuffix('.')}."
         return self._recorder.refused(target, owned, fix, f"{partly} Undo: {started.undo}")
@@ -276,6 +277,7 @@ class Fixer:
         # Recorded before the change, so that the state to restore is known after a crash.
         owned = self._recorder.own(finding, replace(intent, result=FixResult.APPLYING))
         with self._recorder.lease(target, owned):
+            self.own_undo.remember(finding.id, intent)
             return self._write(target, owned, fix, intent.change)
 
     def _in_the_same_mode(self, fix: Fix, finding: Finding, others: Sequence[Finding]) -> list[Finding]:
@@ -366,8 +368,6 @@ class Fixer:
         summary = followed.fix.summary
         if verdict is not None and verdict.outcome is not Outcome.PASS:
             summary = f"{summary.rstrip('.')}. The check does not pass yet: {verdict.reason}"
-        # Before the result: nothing can request to undo a fix that is not recorded as applied.
-        self.own_undo.remember(finding.id, followed.fix)
         applied = replace(followed.fix, result=FixResult.APPLIED, summary=summary, after=after, declined_by="")
         return replace(self._recorder.record(target, finding, applied), stopped=followed.stopped)
 

@@ -163,11 +163,16 @@ def _digest(value: object) -> str:
 
 
 def _plain(statement: object) -> object:
-    """Return a statement without the differences that have no meaning: a list of one, the case of a condition key."""
+    """Return a statement without the differences that have no meaning: a list of one, the case of a condition key.
+
+    An empty Condition element has none either.
+    """
     if not isinstance(statement, dict):
         return statement
     plain = {name: _values(value) for name, value in statement.items() if name != "Condition"}
     condition = statement.get("Condition")
+    if condition == {}:
+        return plain
     if isinstance(condition, dict):
         plain["Condition"] = {operator: _keys(keys) for operator, keys in condition.items()}
     elif condition is not None:
@@ -176,7 +181,10 @@ def _plain(statement: object) -> object:
 
 
 def _keys(keys: Any) -> object:
-    return {str(key).lower(): _values(value) for key, value in keys.items()} if isinstance(keys, dict) else keys
+    if not isinstance(keys, dict):
+        return keys
+    plain = {str(key).lower(): _values(value) for key, value in keys.items()}
+    return plain if len(plain) == len(keys) else dict(keys)  # with two spellings of a key, both conditions count
 
 
 def _values(value: Any) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
-from permission_guard.fixes.certificate import Call, is_allowed
+from permission_guard.fixes.certificate import Call, allowed_calls
 from permission_guard.iam.arn import require_arn
 from permission_guard.invokers import Sent, invoker_of
 
@@ -38,7 +38,7 @@ def calls_of(trigger: Trigger, function_arn: str) -> tuple[Call, ...]:
 def proven_calls(triggers: Iterable[Trigger], policy: Policy, function_arn: str) -> list[Call]:
     """Return the calls of triggers that a policy allows now: a change may not deny them."""
     calls = dict.fromkeys(call for trigger in triggers for call in calls_of(trigger, function_arn))
-    return [call for call in calls if is_allowed(call, policy)]
+    return allowed_calls(calls, policy)
 
 
 def _sent(sent: Sent, value: str) -> tuple[str, ...]:

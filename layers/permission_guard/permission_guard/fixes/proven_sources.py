@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.errors import FixRefusedError, RetryableError
@@ -34,6 +35,14 @@ class ProvenSource:
     trigger: Trigger
     requests: tuple[Request, ...]
     is_complete: bool
+
+    @property
+    def arns(self) -> tuple[str, ...]:
+        """The ARNs to name: one for all stages of an API, or those of the stages that the policy allows."""
+        allowed = dict.fromkeys(filter(None, (request.context.stated("aws:sourcearn") for request in self.requests)))
+        if allowed.keys() >= set(self.trigger.source_arns) or not allowed:
+            return (source_arn(self.trigger),)
+        return tuple(map(str, allowed))
 
     @property
     def invoker(self) -> Invoker:
@@ -79,10 +88,15 @@ def sources_to_name(sources: Sequence[ProvenSource], account: str) -> list[tuple
         return []
     if sources[0].invoker.account_suffices:
         return [("", account)]
-    named = [(source_arn(one.trigger), one.trigger.source_account) for one in sources]
-    apis = {_api_of(arn) for arn, _ in named}
-    many = {api for api in apis if api and len({arn for arn, _ in named if _api_of(arn) == api}) > _MOST_OF_ONE_API}
-    return list(dict.fromkeys((f"{_api_of(arn)}/*" if _api_of(arn) in many else arn, owner) for arn, owner in named))
+    named = [(arn, one.trigger.source_account) for one in sources for arn in one.arns]
+    whole = {source_arn(one.trigger) for one in sources if one.arns == (source_arn(one.trigger),)}
+    apis = Counter(map(_api_of, whole))
+    many = {api for api, count in apis.items() if api and count > _MOST_OF_ONE_API}
+    return list(
+        dict.fromkeys(
+            (f"{_api_of(arn)}/*" if arn in whole and _api_of(arn) in many else arn, owner) for arn, owner in named
+        )
+    )
 
 
 def _api_of(arn: str) -> str:
@@ -111,5 +125,6 @@ def _is_allowed_now(request: Request, trigger: Trigger, policy: ResourcePolicy) 
     """Return whether a policy allows a request. FixRefusedError if that is unknown."""
     decision = evaluate(request, PolicySet(resource=policy.document))
     if not decision.allowed and not decision.denied:
-        raise FixRefusedError(f"Unknown whether {trigger.description} may invoke: {decision.explain()}")
+        reason = decision.explain().removeprefix("Unknown: ")
+        raise FixRefusedError(f"Unknown whether {trigger.description} may invoke: {reason}")
     return decision.allowed

@@ -123,12 +123,16 @@ class FixRecorder:
         """Write the record of a fix into the finding's current revision; retry when another writer was first.
 
         What was recorded by another invocation meanwhile is not recorded again. `transition` is that of the record's
-        result if it is None. `is_solved` is whether the problem does not exist after an undo either, so that a resolved
+        result if it is None. Another one is of an undo that has ended without effect: the fix is applied since the same
+        time as before. `is_solved` is whether the problem does not exist after an undo either, so that a resolved
         finding stays resolved.
         """
-        timed = replace(fix_record, at=self.clock(), lease_until="", progress="")
+        now = self.clock()
+        timed = replace(fix_record, at=fix_record.at if transition else now, lease_until="", progress="")
         made = transition or TRANSITIONS[timed.result]
-        return retry_on_conflict(lambda: self._write(target, finding, timed, made, managed_by, is_solved=is_solved))
+        return retry_on_conflict(
+            lambda: self._write(target, finding, timed, made, managed_by, is_solved=is_solved, now=now)
+        )
 
     def _write(
         self,
@@ -139,6 +143,7 @@ class FixRecorder:
         managed_by: ManagedBy | None,
         *,
         is_solved: bool,
+        now: str,
     ) -> FixOutcome:
         current = self.store.finding(target, finding.id) or finding
         started = started_fix(finding)
@@ -154,9 +159,9 @@ class FixRecorder:
         if fix_record.result is FixResult.PROPOSED and self._takes_approvals(current):
             fix_record = replace(fix_record, approve=self._approve_command(current, fix_record, revision))
         if fix_record.result is FixResult.UNDONE:
-            after = undone(current, fix_record.at, fix_record.declined_by, is_solved=is_solved)
+            after = undone(current, now, fix_record.declined_by, is_solved=is_solved)
         else:
-            after = advanced(current, transition, fix_record.at)
+            after = advanced(current, transition, now)
         updated = managed(replace(after, fix=fix_record), managed_by)
         self.store.put_finding(Change(updated, current.revision, expected_owner=owner_of_fix(current)))
         return FixOutcome(finding.id, fix_record.result, fix_record.last_summary, fix_record)

@@ -112,7 +112,8 @@ class Undoer:
                 f"The limit of {self.max_fixes_an_hour} fixes per hour is reached. Request the undo again in an hour."
             )
         if undo.by == BOT:
-            self.own_undo.begin(finding.id, fix_record, undo)
+            change = fix_record.change
+            self.own_undo.begin(finding.id, fix_record, undo, lambda: fix.is_applied(change, self.fix_state))
         if fix_record.result is FixResult.UNDOING:
             return undo
         return replace(undo, calls=calls, before=self._state(fix_record, fix))

@@ -197,7 +197,7 @@ def _value_exists(
     literals: Sequence[Literal], samples: Sequence[str] | None, budget: Budget, *, nonempty: bool = False
 ) -> bool:
     if samples is not None:
-        budget.spend(len(samples))
+        budget.spend(len(samples) * sum(len(test.values) for test, _ in literals))
         return any(all(test.admits(text) is truth for test, truth in literals) for text in samples)
     empty = (Language([()]),) if nonempty else ()
     choices = [test.texts(truth=truth) for test, truth in literals]

@@ -33,13 +33,26 @@ class TooLargeError(Exception):
     """A decision takes more steps than it may."""
 
 
+LETTER: Final = 5
+"""The steps in which automata follow one character."""
+_PAIRS: Final = 4
+"""The pairs of patterns whose ends are compared in one step."""
+_MASKS: Final = 8
+"""The characters that an automaton looks up in one step, and the symbols of which it is made in one."""
+
+
 class Budget:
-    """The steps that a decision may still take. TooLargeError when none are left."""
+    """The steps that a decision may still take, of about a microsecond. TooLargeError when none are left."""
 
     __slots__ = ("_left",)
 
     def __init__(self, steps: int) -> None:
         self._left = steps
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether more steps were needed than there are."""
+        return self._left < 0
 
     def spend(self, steps: int) -> None:
         """Take some steps."""
@@ -269,16 +282,19 @@ class _Automaton:
 
 def exists(required: Sequence[Language], excluded: Sequence[Language], budget: Budget) -> bool:  # noqa: PLR0911 - one return a case
     """Return whether a text is in each of the required sets and in none of the excluded ones."""
-    budget.spend(1 + len(required) + len(excluded))
+    patterns = sum(map(len, excluded))
+    budget.spend(LETTER * (1 + len(required) + len(excluded)))
     if any(language.is_empty for language in required):
         return False
     listed = [language.texts for language in required if language.texts is not None]
     if listed:
+        budget.spend(min(map(len, listed)) * (len(required) + len(excluded)))
         return any(
             all(language.matches(text) for language in required)
             and not any(language.matches(text) for language in excluded)
             for text in min(listed, key=len)
         )
+    budget.spend(sum(map(len, required)) * (sum(map(len, required)) + patterns) // _PAIRS)
     for language in required:
         for other in required:
             if other is not language and other.near(language).is_empty:
@@ -291,6 +307,7 @@ def exists(required: Sequence[Language], excluded: Sequence[Language], budget: B
     if not left:
         return len(required) <= 1 or _search([each.automaton for each in required], Language(()).automaton, budget)
     others = union(left)
+    budget.spend(sum(len(pattern.symbols) for pattern in others.patterns) // _MASKS)
     if any(language.is_plainly_within(others) for language in required):
         return False
     return _search([language.automaton for language in required], others.automaton, budget)
@@ -299,6 +316,7 @@ def exists(required: Sequence[Language], excluded: Sequence[Language], budget: B
 def _search(required: Sequence[_Automaton], excluded: _Automaton, budget: Budget) -> bool:
     """Follow all automata at once, each combination of their states once."""
     another = _another(frozenset(excluded.characters).union(*(each.characters for each in required)))
+    looked_up = sum(len(each.characters) for each in (excluded, *required)) // _MASKS
     first = (*(automaton.start for automaton in required), excluded.start)
     seen, waiting = {first}, [first]
     while waiting:
@@ -309,7 +327,7 @@ def _search(required: Sequence[_Automaton], excluded: _Automaton, budget: Budget
         if not out and len(states) <= 1:
             return True  # every state of a pattern leads to its end
         letters = _following(required, states, excluded.named(out), another)
-        budget.spend(len(letters))
+        budget.spend(LETTER * len(letters) + looked_up)
         for letter in letters:
             after = [each.step(mask, letter) for each, mask in zip(required, states, strict=True)]
             if not all(after):

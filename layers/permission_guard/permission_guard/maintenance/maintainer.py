@@ -153,23 +153,30 @@ class Maintainer:
             self._baseline(run)
         except ConflictError:
             return run.result(Outcome.OVERTAKEN)
-        return run.result(Outcome.STOPPED if run.is_stopped else Outcome.COMPLETE)
+        return run.result(Outcome.STOPPED if run.is_stopped or run.is_cut_short else Outcome.COMPLETE)
 
     def _watched(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
-        """Watch the functions whose policies were narrowed: request to undo a fix, or send a digest about it, once."""
+        """Watch the functions whose policies were narrowed: request to undo a fix, or send a digest about it, once.
+
+        That takes half of the run at most, and the next one continues with the fix after the last.
+        """
         hours = run.config.fixes.watch_hours
         since = datetime.fromisoformat(self._clock()) - timedelta(hours=hours)
-        due: list[str] = []
-        for target, finding_id in dict.fromkeys(self._findings.applied_since(since.isoformat(timespec="milliseconds"))):
-            if run.is_stopped:
-                return replace(state, watches=(*state.watches, *due))
+        applied = list(dict.fromkeys(self._findings.applied_since(since.isoformat(timespec="milliseconds"))))
+        last, due = state.watched_after, list[str]()
+        first = next((number for number, (_, finding_id) in enumerate(applied, 1) if finding_id == last), 0)
+        for target, finding_id in (*applied[first:], *applied[:first]):
+            if run.is_stopped or run.is_half_over:
+                run.is_cut_short = True
+                return replace(state, watches=tuple(dict.fromkeys((*state.watches, *due))), watched_after=last)
+            last = finding_id
             try:
                 sent = retry_on_conflict(partial(self._watch, target, finding_id, state, run))
             except Exception as error:  # noqa: BLE001 - the other functions must be watched
                 run.failures.append(_failure(target, error))
                 continue
             due += [sent] if sent else []
-        return replace(state, watches=tuple(dict.fromkeys(due)))
+        return replace(state, watches=tuple(dict.fromkeys(due)), watched_after="")
 
     def _watch(self, target: FindingTarget, finding_id: str, state: MaintenanceState, run: _Run) -> str:
         """Watch one applied fix; return the id of the digest about it, empty if there is nothing to say."""
@@ -327,6 +334,8 @@ class _Run:
     def __init__(self, config: GuardConfig, remaining_time_in_millis: Callable[[], int]) -> None:
         self.config = config
         self._remaining_time_in_millis = remaining_time_in_millis
+        self._half = remaining_time_in_millis() / 2
+        self.is_cut_short = False
         self.matched: set[str] = set()
         self.changed = {Status.OPEN: 0, Status.SUPPRESSED: 0}
         self.undos = 0
@@ -338,6 +347,11 @@ class _Run:
     def is_stopped(self) -> bool:
         """Whether too little time is left to start anything else."""
         return self._remaining_time_in_millis() < MIN_MILLIS
+
+    @property
+    def is_half_over(self) -> bool:
+        """Whether half of the time has passed."""
+        return self._remaining_time_in_millis() < self._half
 
     def result(self, outcome: Outcome) -> Maintenance:
         """Return what the run did."""

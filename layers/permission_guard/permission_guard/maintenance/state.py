@@ -36,7 +36,8 @@ class MaintenanceState:
     `suppressed_after` and `open_after` are the ARNs of the targets up to which the suppressed and the open findings
     were handled, empty if all were. `configuration` is a digest of the exceptions with which open findings were last
     compared, and `comparisons` how many times they still are. `exceptions` has an entry for each exception's id.
-    `watches` are the ids of the digests about watched fixes that were sent. `revision` counts the writes.
+    `watches` are the ids of the digests about watched fixes that were sent. `watched_after` is the id of the finding up
+    to whose fix they were watched, empty if all were. `revision` counts the writes.
     """
 
     revision: int = 0
@@ -46,6 +47,7 @@ class MaintenanceState:
     comparisons: int = 0
     exceptions: Mapping[str, ExceptionMemory] = field(default_factory=dict, hash=False)
     watches: tuple[str, ...] = ()
+    watched_after: str = ""
 
     def to_document(self) -> dict[str, JSON]:
         """Return the state as JSON values."""

@@ -215,6 +215,11 @@ class FixRecord:
         return (self.undo_record.summary if self.undo_record else "") or self.progress or self.summary
 
     @property
+    def last_at(self) -> str:
+        """When that happened: an undo that was refused or failed leaves `at` as it was."""
+        return (self.undo_record.ended_at if self.undo_record else "") or self.at
+
+    @property
     def plan(self) -> dict[str, JSON]:
         """What the plan's hash covers: what is called, on which state, for which reasons. It has no times.
 

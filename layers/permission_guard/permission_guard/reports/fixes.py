@@ -131,7 +131,7 @@ def fixes_of(findings: Sequence[Finding], past: Sequence[Finding] = ()) -> list[
     """Return the fixes of findings: those with something to happen first, then the newest first."""
     found = [FixOfFinding(one, one.fix) for one in findings if one.fix is not None]
     found += earlier_fixes(past, findings)
-    newest = sorted(found, key=lambda one: (one.fix.at, one.finding.id), reverse=True)
+    newest = sorted(found, key=lambda one: (one.fix.last_at, one.finding.id), reverse=True)
     return sorted(newest, key=lambda one: list(FixStage).index(one.stage) if one.stage.is_open else len(FixStage))
 
 

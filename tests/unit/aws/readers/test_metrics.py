@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -113,3 +114,29 @@ def test_a_call_that_fails_is_unread(answers: Answers, code: str, is_denied: boo
     answers.fail("get_metric_data", code)
     found = read(answers)
     assert (found.action, found.denied) == ("cloudwatch:GetMetricData", is_denied)
+
+
+def test_many_metrics_are_read_in_calls_that_cloudwatch_can_answer(answers: Answers) -> None:
+    """It answers for 90,000 periods in a second, so one call never could: seven days have 10,080 minutes."""
+    metrics = [Metric("AWS/SNS", "NumberOfNotificationsFailed", (("TopicName", f"t{n}"),), 60) for n in range(10)]
+    for size in (4, 4, 2):
+        queries = [{"Id": f"m{number}", "MetricStat": ANY} for number in range(size)]
+        results = [result(f"m{number}", "Complete", MetricSum(START, size)) for number in range(size)]
+        answers.say(
+            "get_metric_data",
+            {"MetricDataResults": results},
+            MetricDataQueries=queries,
+            StartTime=START,
+            EndTime=END,
+            ScanBy="TimestampAscending",
+        )
+    found = Metrics(answers.client).sums(metrics, START, END)
+    assert found == {one: (MetricSum(START, 4 if number < 8 else 2),) for number, one in enumerate(metrics)}
+
+
+def test_one_call_of_several_that_fails_is_unread(answers: Answers) -> None:
+    """Half of what failed before the fix is no number to compare with."""
+    metrics = [Metric("AWS/SNS", "NumberOfNotificationsFailed", (("TopicName", f"t{n}"),), 60) for n in range(5)]
+    answers.say("get_metric_data", {"MetricDataResults": [result(f"m{number}", "Complete") for number in range(4)]})
+    answers.fail("get_metric_data", "Throttling")
+    assert isinstance(Metrics(answers.client).sums(metrics, START, END), Unread)

@@ -74,6 +74,22 @@ def test_only_the_recorded_fix_is_undone(table: OwnFixTable) -> None:
         table.put_own_fix(UNDONE)
 
 
+def test_an_undone_fix_that_another_one_follows_has_no_plan_any_more(table: OwnFixTable) -> None:
+    """That the bot itself has undone one of the finding stays recorded, for ever."""
+    used_up = replace(UNDONE, plan_hash="")
+    with pytest.raises(ConflictError):
+        table.put_own_fix(used_up)
+    table.put_own_fix(FIX)
+    table.put_own_fix(UNDONE)
+    with pytest.raises(ConflictError):
+        table.put_own_fix(replace(used_up, undone_for=9))
+    table.put_own_fix(used_up)
+    assert table.own_fix(FINDING_ID) == used_up
+    for other in (FIX, UNDONE):
+        with pytest.raises(ConflictError):
+            table.put_own_fix(other)
+
+
 def test_a_write_whose_reply_was_lost_is_no_conflict(table: OwnFixTable) -> None:
     """It is recorded already."""
     table.put_own_fix(FIX)

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 _ACTION: Final = "cloudwatch:GetMetricData"
 _COMPLETE: Final = "Complete"
 
+_MOST_PERIODS: Final = 45_000
+"""How many periods one call may read. CloudWatch answers for 90,000 in a second, and counts those without data too.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
+"""
+_MOST_QUERIES: Final = 500
+
 
 class Metrics:
     """Reads metrics of the account and region of a client.
@@ -37,6 +44,23 @@ class Metrics:
         self, metrics: Sequence[Metric], start: datetime, end: datetime
     ) -> Mapping[Metric, tuple[MetricSum, ...]] | Unread:
         """Return the sums of each metric from one time to another, the oldest first; Unread if one is not complete."""
+        found: dict[Metric, tuple[MetricSum, ...]] = {}
+        seconds = (end - start).total_seconds()
+        left = list(metrics)
+        while left:
+            most = _MOST_PERIODS * min(one.period for one in left) // seconds if seconds > 0 else _MOST_QUERIES
+            size = max(1, min(int(most), _MOST_QUERIES))
+            part, left = left[:size], left[size:]
+            sums = self._sums(part, start, end)
+            if isinstance(sums, Unread):
+                return sums
+            found |= sums
+        return found
+
+    def _sums(
+        self, metrics: Sequence[Metric], start: datetime, end: datetime
+    ) -> dict[Metric, tuple[MetricSum, ...]] | Unread:
+        """Return the sums of metrics that one call may read."""
         ids = {f"m{number}": metric for number, metric in enumerate(metrics)}
         queries = [_query(name, metric) for name, metric in ids.items()]
 

@@ -1,11 +1,11 @@
-"""The narrowings that `apply_fix` has applied, in the decisions table.
+"""The narrowings that `apply_fix` applies, in the decisions table.
 
 | attribute     | what                                                                                  |
 |---------------|---------------------------------------------------------------------------------------|
 | `finding_id`  | hash key: `WATCH#(id of the finding)`                                                 |
 | `revision`    | range key: 0                                                                          |
-| `plan_hash`   | the hash of the plan that was applied last                                            |
-| `applied_at`  | ISO-8601 in UTC                                                                       |
+| `plan_hash`   | the hash of the last plan; empty if it is not the undone one any more                 |
+| `applied_at`  | ISO-8601 in UTC, before the first call                                                |
 | `undone_for`  | the revision of the finding for which the bot itself undid the fix; absent before     |
 | `expires_at`  | epoch seconds, the table's TTL attribute; absent once the bot itself has undone a fix |
 
@@ -58,30 +58,43 @@ class OwnFixTable:
             raise ValueError(f"the item {WATCH}{finding_id} is invalid") from error
 
     def put_own_fix(self, fix: OwnFix) -> None:
-        """Record a fix. ConflictError if the bot itself has undone one, or it undoes one that is not recorded."""
+        """Record a fix. ConflictError if the bot itself has undone one, or it undoes one that is not recorded.
+
+        One without a plan replaces only one that is undone for the same revision.
+        """
         item: Any = {
             **_key(fix.finding_id),
             **schema.ATTRIBUTE,
             "plan_hash": {"S": fix.plan_hash},
             "applied_at": {"S": fix.applied_at},
         }
-        condition: Any = {"ConditionExpression": "attribute_not_exists(undone_for)"}
         if fix.undone_for is None:
             expires_at = int((datetime.fromisoformat(fix.applied_at) + KEEP_DECISIONS).timestamp())
             item["expires_at"] = {"N": str(expires_at)}
         else:
             item["undone_for"] = {"N": str(fix.undone_for)}
-            condition = {
-                "ConditionExpression": "attribute_not_exists(undone_for) AND plan_hash = :plan",
-                "ExpressionAttributeValues": {":plan": {"S": fix.plan_hash}},
-            }
         try:
-            self._dynamodb.put_item(TableName=self._name, Item=item, **condition)
+            self._dynamodb.put_item(TableName=self._name, Item=item, **_condition(fix))
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
             if self.own_fix(fix.finding_id) != fix:  # else a try whose reply was lost has written it
                 raise ConflictError(f"the item {WATCH}{fix.finding_id} was changed meanwhile") from error
+
+
+def _condition(fix: OwnFix) -> Any:
+    """Return under which condition a fix replaces the recorded one."""
+    if fix.undone_for is None:
+        return {"ConditionExpression": "attribute_not_exists(undone_for)"}
+    if not fix.plan_hash:
+        return {
+            "ConditionExpression": "undone_for = :revision",
+            "ExpressionAttributeValues": {":revision": {"N": str(fix.undone_for)}},
+        }
+    return {
+        "ConditionExpression": "attribute_not_exists(undone_for) AND plan_hash = :plan",
+        "ExpressionAttributeValues": {":plan": {"S": fix.plan_hash}},
+    }
 
 
 def _key(finding_id: str) -> Any:
