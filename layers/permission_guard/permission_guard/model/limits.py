@@ -1,4 +1,4 @@
-"""The limits of AWS and Slack on what the bot writes and sends. In bytes, unless the name says otherwise.
+"""The limits of AWS, Slack and GitHub on what the bot writes and sends. In bytes, unless the name says otherwise.
 
 Where AWS has raised a limit in some regions only, the lower one stands here.
 """
@@ -38,6 +38,11 @@ OPS_ITEM_TAG: Final = 256
 SLACK_BLOCKS: Final = 50
 SLACK_HEADER_CHARACTERS: Final = 150
 SLACK_FIELDS: Final = 10
+
+# GitHub documents the length of a body in its error message only: "body is too long (maximum is 65536 characters)".
+GITHUB_TITLE_CHARACTERS: Final = 256
+GITHUB_BODY_CHARACTERS: Final = 65_536
+GITHUB_LABEL_CHARACTERS: Final = 50
 
 FINDING_DOCUMENT: Final = 200_000
 """Our own limit on a finding's document: it fits an event, a queue message and, twice, a table item."""

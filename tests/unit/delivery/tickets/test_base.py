@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from permission_guard.bootstrap.tickets import TICKET_SYSTEMS, ticket_system
+from permission_guard.bootstrap.tickets import ticket_system
+from permission_guard.config.settings import TicketSettings
 from permission_guard.delivery.ledger import DeliveryOutcome
 from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, Mark, Ticket, follow, mark_of, update_ticket
 from permission_guard.errors import ConfigurationError, DeliveryError, DeliveryLimitError
@@ -18,6 +19,8 @@ from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 NEWEST = replace(OPENED, revision=4)
+OUTSIDE_AWS = {"github": "https://github.com/acme/platform"}
+"""The systems outside AWS, with an address of each."""
 RESOLVED = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transition.RESOLVED)
 
 
@@ -130,22 +133,40 @@ def test_a_ticket_that_is_not_in_the_ledger_is_found_and_closed() -> None:
     assert list(ledger.held) == [(OPENED.id, "ticket:memory")]
 
 
+def settings(system: str, **more: str) -> TicketSettings:
+    """Return the settings of a deployment with a ticket system."""
+    return TicketSettings("findings", "deliveries", system, **more)
+
+
 def test_the_parameter_names_the_system() -> None:
-    """`none` means no tickets, and makes no client."""
+    """`none` means no tickets, and makes no client. A system outside AWS reads its credentials when it needs them."""
     clients: list[str] = []
-    assert ticket_system("none", clients.append) is None
+    assert ticket_system(settings("none"), clients.append) is None
     assert clients == []
-    system = ticket_system("opsitem", clients.append)
+    system = ticket_system(settings("opsitem"), clients.append)
     assert system is not None
     assert system.name == "opsitem"
     assert clients == ["ssm"]
 
 
+@pytest.mark.parametrize(("name", "url"), OUTSIDE_AWS.items())
+def test_a_system_outside_aws_has_an_address_and_a_secret(name: str, url: str) -> None:
+    """Without the one or the other there is no ticket, and the log says which parameter is missing."""
+    clients: list[str] = []
+    system = ticket_system(settings(name, ticket_url=url, ticket_secret_arn="arn"), clients.append)
+    assert system is not None
+    assert system.name == name
+    assert clients == ["secretsmanager"]
+    with pytest.raises(ConfigurationError, match="TicketUrl must be https"):
+        ticket_system(settings(name, ticket_secret_arn="arn"), clients.append)
+    with pytest.raises(ConfigurationError, match=f"TicketSystem={name} needs TicketSecretArn"):
+        ticket_system(settings(name, ticket_url=url), clients.append)
+
+
 def test_an_unknown_system_is_a_configuration_error() -> None:
     """The message lists the valid names."""
-    with pytest.raises(ConfigurationError, match="TicketSystem is 'jira'; it can be none, opsitem"):
-        ticket_system("jira", lambda _service: None)
-    assert list(TICKET_SYSTEMS) == ["none", "opsitem"]
+    with pytest.raises(ConfigurationError, match="TicketSystem is 'jurassic'; it can be none, opsitem, github"):
+        ticket_system(settings("jurassic"), lambda _service: None)
 
 
 def test_below_the_severity_threshold_no_ticket_is_opened() -> None:

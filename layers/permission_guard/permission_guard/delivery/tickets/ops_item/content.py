@@ -14,6 +14,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.delivery.markdown import code, escape, fenced
 from permission_guard.delivery.message import SectionStyle, compose
 from permission_guard.delivery.plans import plan_parts
 from permission_guard.delivery.text import cut_bytes, listing, one_line
@@ -49,7 +50,6 @@ _DEDUP = "/aws/dedup"
 _MAX_SUMMARY = 300
 _MAX_RESOURCES = 10
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#!])")
 _NOT_IN_A_TAG = re.compile(r"[^\w .:/=+\-@]")
 _FACTS_SHOWN = frozenset({"Subject", "Finding id"})
 _DOTS = "..."  # a tag cannot contain an ellipsis
@@ -194,12 +194,10 @@ def _tag(text: str) -> str:
 def _description(finding: Finding) -> str:
     """Return Markdown within the size limit: the message's parts in their order, without those that are too long."""
     message = compose(finding)
-    facts = "\n".join(
-        f"- {label}: `{value.replace('`', chr(39))}`" for label, value in message.facts if label in _FACTS_SHOWN
-    )
+    facts = "\n".join(f"- {label}: {code(value)}" for label, value in message.facts if label in _FACTS_SHOWN)
     parts = [
-        f"**{_escape(message.happened)}**",
-        f"`{message.resource.replace('`', chr(39))}`",
+        f"**{escape(message.happened)}**",
+        code(message.resource),
         *map(_markdown, message.sections),
         facts,
         *map(_markdown, message.evidence),
@@ -216,19 +214,10 @@ def _description(finding: Finding) -> str:
 
 
 def _markdown(section: Section) -> str:
-    """Return a section as Markdown: prose and listings are cut to a third of the description, commands are not cut.
-
-    The fence around code has more backticks than the code has in a row.
-    """
+    """Return a section as Markdown: prose and listings are cut to a third of the description, commands are not cut."""
     limit = MAX_DESCRIPTION // 3
-    heading = f"**{_escape(section.title)}**"
+    heading = f"**{escape(section.title)}**"
     if section.style is SectionStyle.PROSE:
-        return f"{heading}\n{_escape(cut_bytes(section.text, limit))}"
+        return f"{heading}\n{escape(cut_bytes(section.text, limit))}"
     text = section.text if section.style is SectionStyle.COMMAND else cut_bytes(section.text, limit)
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"{heading}\n{fence}\n{text}\n{fence}"
-
-
-def _escape(text: str) -> str:
-    """Return prose that Markdown shows literally, without formatting, links or images."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    return f"{heading}\n{fenced(text)}"
