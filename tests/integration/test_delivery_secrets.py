@@ -166,7 +166,6 @@ def test_the_credentials_are_the_named_values(client: SecretsManagerClient, stub
 @pytest.mark.parametrize(
     "secret",
     [
-        "",
         "t0ken",
         "[]",
         "null",

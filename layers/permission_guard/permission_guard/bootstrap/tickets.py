@@ -38,6 +38,12 @@ def _github(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSys
     return GitHubIssues(settings.ticket_url, _credentials(settings, client, CREDENTIALS), _session())
 
 
+def _jira(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
+    from permission_guard.delivery.tickets.jira.system import CREDENTIALS, JiraIssues  # noqa: PLC0415 - as above
+
+    return JiraIssues(settings.ticket_url, _credentials(settings, client, CREDENTIALS), _session())
+
+
 def _credentials(settings: TicketSettings, client: Callable[[Any], Any], names: Sequence[str]) -> Credentials:
     from permission_guard.aws.readers.secrets import CredentialsSecret  # noqa: PLC0415 - as above
 
@@ -56,6 +62,7 @@ TICKET_SYSTEMS: Mapping[str, Callable[[TicketSettings, Callable[[Any], Any]], Ti
     "none": lambda _settings, _client: None,
     "opsitem": _ops_items,
     "github": _github,
+    "jira": _jira,
 }
 """Every value of the TicketSystem parameter: a function that creates the system, or returns None for no tickets."""
 

@@ -1,4 +1,4 @@
-"""The limits of AWS, Slack and GitHub on what the bot writes and sends. In bytes, unless the name says otherwise.
+"""The limits of AWS, Slack, GitHub and Jira on what the bot writes and sends. In bytes, unless the name says otherwise.
 
 Where AWS has raised a limit in some regions only, the lower one stands here.
 """
@@ -43,6 +43,11 @@ SLACK_FIELDS: Final = 10
 GITHUB_TITLE_CHARACTERS: Final = 256
 GITHUB_BODY_CHARACTERS: Final = 65_536
 GITHUB_LABEL_CHARACTERS: Final = 50
+
+# https://support.atlassian.com/jira-cloud-administration/docs/configure-advanced-settings/
+JIRA_SUMMARY_CHARACTERS: Final = 255
+JIRA_TEXT_CHARACTERS: Final = 32_767
+"""A description or a comment. We count the characters of its JSON, which are more than those of its text."""
 
 FINDING_DOCUMENT: Final = 200_000
 """Our own limit on a finding's document: it fits an event, a queue message and, twice, a table item."""
