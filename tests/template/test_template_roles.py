@@ -799,6 +799,18 @@ def test_a_disabled_option_has_no_permission(
     assert action not in deployed(**without).allowed(role)
 
 
+def test_with_security_hub_the_ticket_role_may_import_read_and_comment_findings(
+    template: Template, deployed: Callable[..., Template]
+) -> None:
+    """In place of what it may do with OpsItems. It can import only findings of the account itself."""
+    other = deployed(**{**template.values, "TicketSystem": "securityhub"})
+    before, after = template.allowed("OpenTicketRole"), other.allowed("OpenTicketRole")
+    assert after - before == uses("delivery/tickets/security_hub/system")
+    assert before - after == uses("delivery/tickets/ops_item/system")
+    (statement,) = [one for one in other.statements("OpenTicketRole") if one["Sid"] == "ImportFindings"]
+    assert str(statement["Resource"]).endswith(":product/${AWS::AccountId}/default'}")
+
+
 @pytest.mark.parametrize("system", [one for one in TICKET_SYSTEMS if one not in ("none", "opsitem")])
 def test_another_ticket_system_has_no_permission_for_ops_items(
     template: Template, deployed: Callable[..., Template], system: str

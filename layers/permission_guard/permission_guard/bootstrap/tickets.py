@@ -44,6 +44,12 @@ def _jira(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSyste
     return JiraIssues(settings.ticket_url, _credentials(settings, client, CREDENTIALS), _session())
 
 
+def _security_hub(_settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
+    from permission_guard.delivery.tickets.security_hub.system import SecurityHubFindings  # noqa: PLC0415 - as above
+
+    return SecurityHubFindings(client("securityhub"))
+
+
 def _credentials(settings: TicketSettings, client: Callable[[Any], Any], names: Sequence[str]) -> Credentials:
     from permission_guard.aws.readers.secrets import CredentialsSecret  # noqa: PLC0415 - as above
 
@@ -63,6 +69,7 @@ TICKET_SYSTEMS: Mapping[str, Callable[[TicketSettings, Callable[[Any], Any]], Ti
     "opsitem": _ops_items,
     "github": _github,
     "jira": _jira,
+    "securityhub": _security_hub,
 }
 """Every value of the TicketSystem parameter: a function that creates the system, or returns None for no tickets."""
 

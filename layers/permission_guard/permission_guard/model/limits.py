@@ -39,6 +39,16 @@ SLACK_BLOCKS: Final = 50
 SLACK_HEADER_CHARACTERS: Final = 150
 SLACK_FIELDS: Final = 10
 
+# https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html
+ASFF_TITLE_CHARACTERS: Final = 256
+ASFF_DESCRIPTION_CHARACTERS: Final = 1_024
+ASFF_RESOURCES: Final = 32
+ASFF_RESOURCE_CHARACTERS: Final = 512
+# https://docs.aws.amazon.com/securityhub/latest/userguide/asff-top-level-attributes.html
+ASFF_REMEDIATION_CHARACTERS: Final = 512
+ASFF_NOTE_CHARACTERS: Final = 512
+ASFF_FIELD_CHARACTERS: Final = 2_048
+
 # GitHub documents the length of a body in its error message only: "body is too long (maximum is 65536 characters)".
 GITHUB_TITLE_CHARACTERS: Final = 256
 GITHUB_BODY_CHARACTERS: Final = 65_536
