@@ -50,6 +50,12 @@ def _security_hub(_settings: TicketSettings, client: Callable[[Any], Any]) -> Ti
     return SecurityHubFindings(client("securityhub"))
 
 
+def _servicenow(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
+    from permission_guard.delivery.tickets.servicenow.system import CREDENTIALS, ServiceNowIncidents  # noqa: PLC0415 - as above
+
+    return ServiceNowIncidents(settings.ticket_url, _credentials(settings, client, CREDENTIALS), _session())
+
+
 def _credentials(settings: TicketSettings, client: Callable[[Any], Any], names: Sequence[str]) -> Credentials:
     from permission_guard.aws.readers.secrets import CredentialsSecret  # noqa: PLC0415 - as above
 
@@ -70,6 +76,7 @@ TICKET_SYSTEMS: Mapping[str, Callable[[TicketSettings, Callable[[Any], Any]], Ti
     "github": _github,
     "jira": _jira,
     "securityhub": _security_hub,
+    "servicenow": _servicenow,
 }
 """Every value of the TicketSystem parameter: a function that creates the system, or returns None for no tickets."""
 

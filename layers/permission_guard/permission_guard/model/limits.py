@@ -1,4 +1,4 @@
-"""The limits of AWS, Slack, GitHub and Jira on what the bot writes and sends. In bytes, unless the name says otherwise.
+"""The limits of AWS, Slack and ticket systems on what the bot sends. In bytes, unless the name says otherwise.
 
 Where AWS has raised a limit in some regions only, the lower one stands here.
 """
@@ -58,6 +58,10 @@ GITHUB_LABEL_CHARACTERS: Final = 50
 JIRA_SUMMARY_CHARACTERS: Final = 255
 JIRA_TEXT_CHARACTERS: Final = 32_767
 """A description or a comment. We count the characters of its JSON, which are more than those of its text."""
+
+# The lengths of the fields of an incident as ServiceNow delivers them. An instance may have others.
+SERVICENOW_SHORT_DESCRIPTION_CHARACTERS: Final = 160
+SERVICENOW_TEXT_CHARACTERS: Final = 4_000
 
 FINDING_DOCUMENT: Final = 200_000
 """Our own limit on a finding's document: it fits an event, a queue message and, twice, a table item."""

@@ -19,7 +19,11 @@ from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 NEWEST = replace(OPENED, revision=4)
-OUTSIDE_AWS = {"github": "https://github.com/acme/platform", "jira": "https://acme.atlassian.net/projects/OPS"}
+OUTSIDE_AWS = {
+    "github": "https://github.com/acme/platform",
+    "jira": "https://acme.atlassian.net/projects/OPS",
+    "servicenow": "https://acme.service-now.com/incident",
+}
 """The systems outside AWS, with an address of each."""
 RESOLVED = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transition.RESOLVED)
 
