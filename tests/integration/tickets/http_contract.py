@@ -121,13 +121,13 @@ class HttpTicketSystemContract(TicketSystemContract):
         self, system: TicketSystem, peer: Peer, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A read is repeated, a creation is not: it may have been done."""
-        monkeypatch.setattr(api, "TIMEOUT", 0.2)
-        vendor.failures = [Answer(201, {}, is_done=True, hang=0.6)]
+        monkeypatch.setattr(api, "TIMEOUT", 0.5)
+        vendor.failures = [Answer(201, {}, is_done=True, hang=1.5)]
         vendor.fails = is_post
         with pytest.raises(DeliveryError, match="could not be reached: ReadTimeoutError"):
             follow(system, OPENED, None)
         assert sum(map(is_post, vendor.requests)) == 1
-        vendor.failures, vendor.fails = [Answer(200, [], hang=0.6)], lambda _request: True
+        vendor.failures, vendor.fails = [Answer(200, [], hang=1.5)], lambda _request: True
         follow(system, OPENED, None)
         assert len(peer.shown()) == 1
 
