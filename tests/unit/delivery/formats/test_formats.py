@@ -78,7 +78,7 @@ def test_markdown_is_within_its_limit(case: str, limit: int) -> None:
 
 def test_markdown_shows_foreign_text_literally() -> None:
     """It has no links but ours, no images, no HTML and no formatting of others."""
-    shown = markdown(compose(HOSTILE_FINDING), WHOLE, rest="")
+    shown = markdown(compose(HOSTILE_FINDING), WHOLE, rest="").replace("&#8203;", "\u200b")
     outside = re.sub(r"^(`{3,})\n.*?^\1$", "", shown, flags=re.DOTALL | re.MULTILINE)
     outside = re.sub(r"\\.|`[^`\n]*`", "", outside)
     links = re.findall(r"\[[^\]]*\]\(<([^>]*)>\)", outside)
@@ -86,6 +86,18 @@ def test_markdown_shows_foreign_text_literally() -> None:
     assert all(link.startswith("https://us-east-1.console.aws.amazon.com/") for link in links)
     bare = re.sub(r"\[[^\]]*\]\(<[^>]*>\)", "", outside).replace("**", "")
     assert not re.search(r"[*_~<>|`&]|!\[|\]\(", bare)
+
+
+@pytest.mark.parametrize(
+    "acts", ["@octocat", "a@b.example", "#1", "x/y#1", "GH-2", "gh-2", "https://x", "www.x.example"]
+)
+def test_markdown_mentions_nobody_and_refers_to_nothing(acts: str) -> None:
+    """GitHub would notify people. In prose the text is broken, in a line of facts it is code."""
+    broken = re.sub(r"([@:]|\\#|GH-|www)", r"\1&#8203;", acts.replace("#", r"\#"), flags=re.IGNORECASE)
+    shown = markdown(compose(replace(OPENED, title=acts, reason=acts, subject=acts, changed_by=acts)), WHOLE, rest="")
+    assert f"**What is wrong**\n{broken}\n" in shown
+    assert f"- Subject: `{acts}`\n" in shown
+    assert f"- Changed by: `{acts}`" in shown
 
 
 def test_a_fence_is_longer_than_any_in_the_text() -> None:

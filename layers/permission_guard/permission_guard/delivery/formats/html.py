@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def html(message: Message) -> str:
     """Return a message as HTML, without its headline: a fragment without scripts, styles and images."""
-    return "\n".join(block.text for block in blocks(message, _Html()))
+    return "\n".join(block.shown for block in blocks(message, _Html()))
 
 
 class _Html:

@@ -1,4 +1,8 @@
-"""A message as Markdown, for tickets: CommonMark, without HTML."""
+"""A message as Markdown, for tickets: CommonMark, without HTML.
+
+Text of others mentions nobody, refers to nothing and is no link: GitHub would notify people for it.
+https://github.github.com/gfm/
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from permission_guard.delivery.formats.blocks import blocks, joined_within
 from permission_guard.delivery.message import Link, SectionStyle, Time
-from permission_guard.delivery.text import cut_bytes, utc
-from permission_guard.records import record
+from permission_guard.delivery.text import utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>~|#!&])")
 _HARMLESS: Final = re.compile(r"[A-Za-z0-9 ,.-]*")
 
+# A zero-width space ends what GitHub would make a mention, a reference or a link of. In code GitHub makes none.
+_AUTOLINKS: Final = re.compile(r"@|#|:(?=//)|www(?=\.)|GH-(?=\d)", re.IGNORECASE)
+_BREAK: Final = "&#8203;"
+
 
 def markdown(message: Message, limit: int, *, rest: str) -> str:
     """Return a message as Markdown of at most `limit` bytes, without its headline: that is the ticket's title.
@@ -25,19 +32,16 @@ def markdown(message: Message, limit: int, *, rest: str) -> str:
     A section of prose or a listing takes at most a third of it; commands are whole or not at all. `rest` is Markdown
     that says where to see the omitted ones.
     """
-    parts = [*blocks(message, _Markdown(limit // 3))]
+    parts = [*blocks(message, _Markdown(), limit // 3)]
     return joined_within(parts, limit, lambda _omitted: rest, len(f"\n\n{rest}".encode()))
 
 
 def escape(text: str) -> str:
-    """Return prose that Markdown shows literally, without formatting, links, images or entities."""
-    return _MARKUP.sub(r"\\\1", text)
+    """Return prose that Markdown shows literally, without formatting, links, images, entities or mentions."""
+    return _AUTOLINKS.sub(rf"\g<0>{_BREAK}", _MARKUP.sub(r"\\\1", text))
 
 
-@record
 class _Markdown:
-    longest: int
-
     def line(self, text: str) -> str:
         return f"**{escape(text)}**"
 
@@ -47,9 +51,8 @@ class _Markdown:
     def section(self, section: Section) -> str:
         heading = f"**{escape(section.title)}**"
         if section.style is SectionStyle.PROSE:
-            return f"{heading}\n{escape(cut_bytes(section.text, self.longest))}"
-        is_command = section.style is SectionStyle.COMMAND
-        return f"{heading}\n{_fenced(section.text if is_command else cut_bytes(section.text, self.longest))}"
+            return f"{heading}\n{escape(section.text)}"
+        return f"{heading}\n{_fenced(section.text)}"
 
 
 def _part(part: Part) -> str:
@@ -63,7 +66,8 @@ def _shown(text: str) -> str:
 
     It has no backticks, which would end the code.
     """
-    return text if _HARMLESS.fullmatch(text) else f"`{text.replace('`', chr(39))}`"
+    is_harmless = _HARMLESS.fullmatch(text) and not _AUTOLINKS.search(text)
+    return text if is_harmless else f"`{text.replace('`', chr(39))}`"
 
 
 def _fenced(text: str) -> str:

@@ -4,22 +4,22 @@ A person reads the description first: at most 2,048 bytes of Markdown. The opera
 value takes at most 20 KB. Limits:
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html
 
-The operational data `history` has the finding's transitions, and `status` the finding's status at the bot's last write.
-The next write compares the two statuses to know whether the bot or a person closed the OpsItem.
+The operational data `history` has the finding's transitions. `revision`, `opened_at`, `status` and `has_comment` are
+the mark: the finding at the bot's last write.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.formats.markdown import markdown
 from permission_guard.delivery.plans import plan_parts
 from permission_guard.delivery.text import cut_bytes, listing, one_line
+from permission_guard.delivery.tickets.base import Mark
 from permission_guard.model import limits
-from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
 
@@ -41,10 +41,10 @@ MAX_TAG = limits.OPS_ITEM_TAG
 _SEVERITIES = {Severity.CRITICAL: "1", Severity.HIGH: "2", Severity.MEDIUM: "3", Severity.LOW: "4"}
 _PRIORITIES = {Severity.CRITICAL: 1, Severity.HIGH: 2, Severity.MEDIUM: 3, Severity.LOW: 4}
 
-# A person can write anything into the operational data.
-_REVISION = re.compile(r"\d{1,18}", re.ASCII)
+UNRESOLVED: Final = ("Open", "InProgress")
+CLOSED: Final = frozenset({"Resolved", "Closed"})
+
 _HISTORY = "history"
-_STATUS = "status"
 _DEDUP = "/aws/dedup"
 _MAX_SUMMARY = 300
 _MAX_RESOURCES = 10
@@ -67,29 +67,41 @@ class OpsItemContent:
     tags: Mapping[str, str]
 
 
-def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsItemContent:
+def content(
+    finding: Finding,
+    earlier: Mapping[str, str] | None = None,
+    *,
+    mark: Mark | None = None,
+    comment: str = "",
+) -> OpsItemContent:
     """Return the content of a finding's OpsItem.
 
     `earlier` is its operational data, None for a new OpsItem: a deduplication string can only be set at creation.
+    `mark` is what to record of the finding, by default without a comment.
     """
+    mark = mark or Mark.of(finding)
     searchable = {
         "finding_id": finding.id,
         "rule_id": finding.rule_id,
-        _STATUS: str(finding.status),
+        "status": str(mark.status),
         "function_name": one_line(_function_name(finding), MAX_TAG),
         "/aws/resources": json.dumps([{"arn": arn} for arn in _resources(finding)]),
     }
     if earlier is None:
         searchable[_DEDUP] = json.dumps({"dedupString": finding.id})
     shown = {
-        "revision": str(finding.revision),
-        "opened_at": finding.opened_at,
+        "revision": str(mark.revision),
+        "opened_at": mark.opened_at,
         "reason": finding.reason,
         "impact": finding.impact,
         "evidence": json.dumps(finding.evidence, indent=2, default=str),
         _HISTORY: _history(finding, earlier or {}),
         **_remedies(finding),
     }
+    if mark.has_comment or "has_comment" in (earlier or {}):
+        shown["has_comment"] = mark.values()["has_comment"]
+    if comment or (not mark.has_comment and "comment" in (earlier or {})):
+        shown["comment"] = comment or "There is no comment."
     if finding.managed_by is not None:
         shown["managed_by"] = f"{finding.managed_by.tool} {finding.managed_by.stack}".strip()
     if finding.fix is not None:
@@ -110,27 +122,6 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         searchable=frozenset(searchable),
         tags={"permission-guard:rule": _tag(finding.rule_id), "permission-guard:function": _tag(finding.target_arn)},
     )
-
-
-def status_to_set(finding: Finding, earlier: Mapping[str, str]) -> Literal["Open", "Resolved"] | None:
-    """Return the status to set on the OpsItem, None to keep its status.
-
-    The bot does not overwrite a person's status: InProgress is not set back to Open, and an OpsItem that a person
-    resolved while the finding is open stays resolved until the finding reopens.
-    """
-    if finding.status is not Status.OPEN:
-        return "Resolved"
-    return "Open" if earlier.get(_STATUS, Status.OPEN) != Status.OPEN else None
-
-
-def is_stale(finding: Finding, earlier: Mapping[str, str]) -> bool:
-    """Return whether the OpsItem shows a newer revision of the finding than this one.
-
-    Revisions start at one again when the findings table was recreated; then the later `opened_at` is the newer one.
-    """
-    revision, opened_at = earlier.get("revision", ""), earlier.get("opened_at", "")
-    is_newer = bool(_REVISION.fullmatch(revision)) and int(revision) > finding.revision
-    return is_newer and opened_at >= finding.opened_at
 
 
 def _function_name(finding: Finding) -> str:
