@@ -24,7 +24,8 @@ def outside_code(text: str) -> str:
 def test_an_issue_has_the_problem_and_the_fix() -> None:
     """Commands are in blocks of code, whole."""
     text = body(OPENED, MARK)
-    assert title(OPENED) == "PG201: orders cannot read its SQS queue"
+    assert title(OPENED) == "[HIGH] PG201: orders cannot read its SQS queue"
+    assert title(RESOLVED) == "PG201: orders cannot read its SQS queue"
     assert "**A problem was found.**" in text
     assert f"```\n{OPENED.remedies[0].text}\n```" in text
     assert f"- Finding id: {OPENED.id}\n" in text

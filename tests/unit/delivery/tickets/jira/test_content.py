@@ -37,7 +37,8 @@ EMPTY = replace(OPENED, title="", reason="", impact="", evidence={}, remedies=()
 def test_an_issue_has_the_problem_and_the_fix() -> None:
     """A command is a block of code."""
     document = description(OPENED)
-    assert summary(OPENED) == "PG201: orders cannot read its SQS queue"
+    assert summary(OPENED) == "[HIGH] PG201: orders cannot read its SQS queue"
+    assert summary(RESOLVED) == "PG201: orders cannot read its SQS queue"
     assert document["content"][0]["content"][0]["text"] == "A problem was found."
     commands = [node["content"][0]["text"] for node in document["content"] if node["type"] == "codeBlock"]
     assert OPENED.remedies[0].text in commands

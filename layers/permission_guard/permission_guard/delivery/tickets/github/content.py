@@ -14,6 +14,7 @@ from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.formats.markdown import escape, markdown
 from permission_guard.delivery.text import one_line
 from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.titles import title_with_severity
 from permission_guard.model import limits
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _MARKER = re.compile(r"<!-- permission-guard (\{[^\n]*?\}) -->")
 
 def title(finding: Finding) -> str:
     """Return the title of a finding's issue."""
-    return one_line(f"{finding.rule_id}: {finding.title}", limits.GITHUB_TITLE_CHARACTERS)
+    return title_with_severity(finding, limits.GITHUB_TITLE_CHARACTERS)
 
 
 def labels(finding: Finding) -> list[str]:

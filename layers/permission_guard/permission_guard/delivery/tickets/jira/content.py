@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.formats.blocks import blocks, fitting
 from permission_guard.delivery.message import Link, SectionStyle, Time
-from permission_guard.delivery.text import one_line, utc
+from permission_guard.delivery.text import utc
 from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.titles import title_with_severity
 from permission_guard.model import limits
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _NOT_IN_A_LABEL = re.compile(r"[^A-Za-z0-9_-]")
 
 def summary(finding: Finding) -> str:
     """Return the summary of a finding's issue."""
-    return one_line(f"{finding.rule_id}: {finding.title}", limits.JIRA_SUMMARY_CHARACTERS)
+    return title_with_severity(finding, limits.JIRA_SUMMARY_CHARACTERS)
 
 
 def finding_label(finding: Finding) -> str:

@@ -19,6 +19,7 @@ from permission_guard.delivery.formats.markdown import markdown
 from permission_guard.delivery.plans import plan_parts
 from permission_guard.delivery.text import cut_bytes, listing, one_line
 from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.titles import title
 from permission_guard.model import limits
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
@@ -114,7 +115,7 @@ def content(
         shown["bot_fix_after"] = json.dumps(finding.fix.after, indent=2, default=str)
         shown["bot_fix_undo"] = _whole(listing(finding.fix.undo), finding)
     return OpsItemContent(
-        title=cut_bytes(one_line(f"{finding.rule_id}: {finding.title}", MAX_TITLE), MAX_TITLE),
+        title=cut_bytes(title(finding, MAX_TITLE), MAX_TITLE),
         description=_description(finding),
         severity=_SEVERITIES[finding.severity],
         priority=_PRIORITIES[finding.severity],

@@ -13,6 +13,7 @@ from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.formats.plain import fact_text
 from permission_guard.delivery.text import cut, listing, one_line
 from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.titles import title
 from permission_guard.model import limits
 from permission_guard.model.findings import Status
 
@@ -55,7 +56,7 @@ def document(finding: Finding, mark: Mark, now: datetime) -> dict[str, JSON]:
         "UpdatedAt": _time(now.isoformat()),
         "FirstObservedAt": _time(finding.first_seen or finding.opened_at),
         "LastObservedAt": _time(finding.last_seen or finding.changed_at),
-        "Title": one_line(f"{finding.rule_id}: {finding.title}", limits.ASFF_TITLE_CHARACTERS),
+        "Title": title(finding, limits.ASFF_TITLE_CHARACTERS),
         "Description": one_line(f"{message.happened} {reason}", limits.ASFF_DESCRIPTION_CHARACTERS),
         "FindingProviderFields": {"Severity": {"Label": finding.severity.upper()}, "Types": [_TYPE]},
         "Remediation": {"Recommendation": {"Text": _remedy(finding)}},

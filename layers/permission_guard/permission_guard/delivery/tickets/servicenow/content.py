@@ -13,6 +13,7 @@ from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.formats.plain import text_within
 from permission_guard.delivery.text import one_line
 from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.titles import title
 from permission_guard.model import limits
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
@@ -43,9 +44,7 @@ def correlation_id(finding: Finding) -> str:
 def incident(finding: Finding, mark: Mark) -> dict[str, JSON]:
     """Return the fields that each write sets."""
     return {
-        "short_description": one_line(
-            f"{finding.rule_id}: {_plain(finding.title)}", limits.SERVICENOW_SHORT_DESCRIPTION_CHARACTERS
-        ),
+        "short_description": _plain(title(finding, limits.SERVICENOW_SHORT_DESCRIPTION_CHARACTERS)),
         "description": _plain(text_within(compose(finding), limits.SERVICENOW_TEXT_CHARACTERS)),
         "correlation_id": correlation_id(finding),
         "correlation_display": _mark(mark),
