@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -99,7 +100,7 @@ class Extreme:
                 assert self._timed(name, sqs_event(*messages)).failed == []
         ids = sorted(finding.id for finding in findings)
         assert sorted(event["detail"]["id"] for event in events) == ids
-        assert sorted(_finding_id(alert["Message"]) for alert in self.alerts) == ids
+        assert sorted(one for alert in self.alerts for one in _finding_ids(alert["Message"])) == ids
         assert sorted(item["OperationalData"]["finding_id"]["Value"] for item in self.center.items.values()) == ids
         for finding in findings:
             blocks = slack.payload(compose(finding))["blocks"]
@@ -191,5 +192,6 @@ def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _finding_id(text: str) -> str:
-    return text.rpartition("Finding id: ")[2].split()[0]
+def _finding_ids(text: str) -> list[str]:
+    """Return the ids in a message: findings of one event are one message."""
+    return re.findall(r"^Finding id: +(\w+)$", text, re.MULTILINE)

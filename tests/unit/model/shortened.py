@@ -25,6 +25,7 @@ from permission_guard.model.verdicts import Remedy
 from tests import aws_limits
 from tests.fakes import ACCOUNT, NOW, REGION, ROLE_ARN, TABLE_NAME, TARGET, a_finding
 from tests.unit.model.filled import Client, Sent, filled, of_size
+from tests.unit.model.shortened_tickets import SHORTENED_TICKETS, product_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -235,8 +236,13 @@ SHORTENED: Mapping[str, Callable[[int], Sent]] = {
     "SLACK_HEADER_CHARACTERS": slack_header,
     "FINDING_DOCUMENT": finding_document,
     "CHECKPOINT": checkpoint,
+    **SHORTENED_TICKETS,
 }
 """By limit: sends what has its size and some bytes, characters or blocks more."""
 
-NOT_REACHED: Mapping[str, Callable[[int], Sent]] = {"EVENT_ENTRY": event_entry, "TABLE_ITEM": table_item}
+NOT_REACHED: Mapping[str, Callable[[int], Sent]] = {
+    "EVENT_ENTRY": event_entry,
+    "TABLE_ITEM": table_item,
+    "ASFF_FIELD_CHARACTERS": product_field,
+}
 """Nothing is as large: our own limits on documents and checkpoints are lower."""
