@@ -13,10 +13,11 @@ from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE, read_alert_test
 from permission_guard.bus.batch import process_batch
 from permission_guard.bus.digests import DIGEST_DETAIL_TYPE, read_digest_id
+from permission_guard.bus.events import readable_events
 from permission_guard.delivery.transitions import log_deliveries, log_results
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -33,13 +34,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Send the alerts for a batch of messages; return the messages to deliver again."""
 
     def alert(config: GuardConfig) -> dict[str, Any]:
-        return process_batch(event, lambda one: _alert(one, config), logger, metrics, OTHERS)
+        batch = readable_events(event)
+        return process_batch(event, lambda one: _alert(one, batch, config), logger, metrics, OTHERS)
 
     return with_configuration(event, os.environ, logger, metrics, alert)
 
 
-def _alert(event: BusEvent, config: GuardConfig) -> None:
-    log_deliveries(event, alert_sender(os.environ, config)(event), logger, metrics)
+def _alert(event: BusEvent, batch: Sequence[BusEvent], config: GuardConfig) -> None:
+    log_deliveries(event, alert_sender(os.environ, config)(event, batch), logger, metrics)
 
 
 def _digest(detail: Mapping[str, Any]) -> None:

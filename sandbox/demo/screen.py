@@ -29,7 +29,7 @@ WIDTH = 100
 PLAN_HASH = "Hash of the plan"
 """The title of the section that `permission-guard fixes show` has the hash in."""
 _COMMAND_WIDTH = 88
-_SHOWN_OF_ALERTS = ("What is wrong", "Why it matters", "How to fix it (AWS CLI")
+_SHOWN_OF_ALERTS = ("Why it matters", "How to fix it (AWS CLI", "What is wrong")
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 
 
@@ -82,8 +82,8 @@ class Screen:
 
     def alert(self, notification: dict[str, Any]) -> None:
         """Print what an alert that SNS sent says about the problem, the impact and the fix."""
-        _, resource, happened, *sections = notification["Message"].split("\n\n")
-        parts = [Text(resource), Text(happened)]
+        _, happened, facts, *sections = notification["Message"].split("\n\n")
+        parts = [Text(happened), Text(facts.partition("\n")[0])]
         for heading, _, text in (section.partition("\n") for section in sections):
             if heading.startswith(_SHOWN_OF_ALERTS):
                 parts += [Text(f"\n{heading}", style="bold"), *(_wrapped(line) for line in text.splitlines())]

@@ -21,6 +21,8 @@ NEEDED: Final = (
     "oracles/prowler_recorded.json",
     "oracles/steampipe_resource_policy.json",
     "reports",
+    "specs/github-issues.openapi.json",
+    "specs/jira-cloud-v3-issues.openapi.json",
     "specs/slack-block-kit.schema.json",
 )
 """What the tests of this tier read. A missing one fails the run: no test is skipped for it."""

@@ -68,7 +68,7 @@ def test_a_finding_reaches_slack_through_a_rate_limit_and_the_webhook_stays_secr
         assert statuses == [429, 200]
         assert len(taken) == 1
         text = json.dumps(taken[0])
-        assert "Finding Opened" in text
+        assert "Opened: " in text
         assert finding["id"] in text
         assert taken[0]["blocks"][0]["type"] == "header"
         bot.watcher.alert(finding["id"], "Finding Opened")

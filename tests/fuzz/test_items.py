@@ -20,8 +20,9 @@ from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
 from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.delivery.alerts.sns.message import publication
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.plain import text
 from permission_guard.delivery.ledger import Claim, Skip
-from permission_guard.delivery.message import compose
 from permission_guard.delivery.tickets.ops_item.content import content
 from permission_guard.errors import UNREADABLE, ConflictError, DeliveryBusyError, MalformedEventError
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun, still_relevant
@@ -102,9 +103,9 @@ def is_usable(finding: Finding) -> bool:
     assert Finding.from_document(json.loads(json.dumps(finding.to_document()))) is not None
     for shown in (fit(finding), fit(finding, 0)):
         texts = (
-            compose(shown).body,
-            json.dumps(payload(shown)),
-            publication(shown).message,
+            text(compose(shown)),
+            json.dumps(payload(compose(shown))),
+            publication(compose(shown)).message,
             content(shown).description,
         )
         assert all(text.encode() for text in texts)

@@ -12,17 +12,20 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError
 
+from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, follow
 from permission_guard.delivery.tickets.ops_item.system import OpsItems
-from permission_guard.errors import DeliveryError
+from permission_guard.errors import DeliveryError, DeliveryLimitError
 from permission_guard.model.findings import Finding, Status, Transition
+from tests.integration.tickets.contract import Shown, TicketSystemContract
 from tests.paths import FINDINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from botocore.awsrequest import AWSPreparedRequest
     from botocore.model import Shape
     from mypy_boto3_ssm import SSMClient
+
+    from permission_guard.delivery.tickets.base import TicketSystem
+    from tests.integration.tickets.contract import Peer
 
 
 def load(case: str) -> Finding:
@@ -98,7 +101,7 @@ class OpsCenter:
         by_data, by_status = request["OpsItemFilters"]
         pair = json.loads(by_data["Values"][0])
         found = [
-            {"OpsItemId": identity}
+            {"OpsItemId": identity, "Status": item["Status"]}
             for identity, item in self.items.items()
             if item["OperationalData"][pair["key"]]["Value"] == pair["value"] and item["Status"] in by_status["Values"]
         ]
@@ -159,8 +162,10 @@ def test_a_finding_gets_an_ops_item(opscenter: OpsCenter, tickets: OpsItems) -> 
     assert {"Key": "permission-guard:rule", "Value": "PG201"} in item["Tags"]
 
 
-def test_an_existing_ops_item_is_updated(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """The invocation that created it crashed before it recorded it; its content is brought up to date."""
+def test_an_existing_ops_item_that_the_search_does_not_show_yet_is_updated(
+    opscenter: OpsCenter, tickets: OpsItems
+) -> None:
+    """The invocation that created it crashed before it recorded it. OpsCenter refuses a second one."""
     first = tickets.open(OPENED)
     assert tickets.open(APPLIED) == first
     assert history(opscenter.items[first]) == ["Finding Opened", "Fix Applied"]
@@ -168,13 +173,14 @@ def test_an_existing_ops_item_is_updated(opscenter: OpsCenter, tickets: OpsItems
 
 def test_an_ops_item_follows_its_finding(opscenter: OpsCenter, tickets: OpsItems) -> None:
     """The history grows, and the status follows."""
-    reference = tickets.open(OPENED)
-    assert tickets.update(reference, APPLIED) == reference
+    reference = follow(tickets, OPENED, None)
+    assert reference is not None
+    assert follow(tickets, APPLIED, reference) == reference
     assert opscenter.items[reference]["Status"] == "Open"
     assert "detach-role-policy" in opscenter.items[reference]["Description"]
-    assert tickets.resolve(reference, RESOLVED) == reference
+    assert follow(tickets, RESOLVED, reference) == reference
     assert opscenter.items[reference]["Status"] == "Resolved"
-    assert tickets.update(reference, REOPENED) == reference
+    assert follow(tickets, REOPENED, reference) == reference
     assert opscenter.items[reference]["Status"] == "Open"
     assert history(opscenter.items[reference]) == [
         "Finding Opened",
@@ -184,76 +190,84 @@ def test_an_ops_item_follows_its_finding(opscenter: OpsCenter, tickets: OpsItems
     ]
 
 
+def test_what_is_recorded_costs_two_calls(opscenter: OpsCenter, tickets: OpsItems) -> None:
+    """The search is for what is not recorded."""
+    reference = follow(tickets, OPENED, None)
+    assert opscenter.calls == ["DescribeOpsItems", "CreateOpsItem"]
+    follow(tickets, APPLIED, reference)
+    assert opscenter.calls[2:] == ["GetOpsItem", "UpdateOpsItem"]
+
+
 @pytest.mark.parametrize("status", ["InProgress", "Resolved"])
 def test_a_status_that_a_person_set_is_kept(opscenter: OpsCenter, tickets: OpsItems, status: str) -> None:
     """As long as the finding's status does not change."""
-    reference = tickets.open(OPENED)
+    reference = follow(tickets, OPENED, None)
+    assert reference is not None
     opscenter.items[reference]["Status"] = status
-    tickets.update(reference, APPLIED)
+    follow(tickets, APPLIED, reference)
     assert opscenter.items[reference]["Status"] == status
 
 
-def test_a_reopened_finding_gets_a_new_ops_item_if_the_old_one_was_deleted(
-    opscenter: OpsCenter, tickets: OpsItems
-) -> None:
-    """The new reference is returned, so that it is recorded."""
-    reference = tickets.open(OPENED)
-    opscenter.items["oi-00000000ffff"] = opscenter.items.pop(reference) | {"Status": "Resolved"}
-    assert tickets.update(reference, REOPENED) == "oi-000000000002"
-    assert opscenter.items["oi-000000000002"]["Status"] == "Open"
+def test_of_several_ops_items_an_unresolved_one_is_used(opscenter: OpsCenter, tickets: OpsItems) -> None:
+    """Earlier versions created another one if the first was resolved; of several, the newest counts."""
+    first = tickets.open(OPENED)
+    opscenter.items[first]["Status"] = "Resolved"
+    second = tickets.open(OPENED)
+    assert follow(tickets, APPLIED, None) == second
+    opscenter.items[first]["Status"], opscenter.items[second]["Status"] = "InProgress", "Resolved"
+    assert follow(tickets, APPLIED, None) == first
+    opscenter.items[first]["Status"] = "Resolved"
+    assert follow(tickets, RESOLVED, None) == second
 
 
-def test_resolving_a_deleted_ops_item_does_nothing(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """A deleted OpsItem counts as resolved."""
-    assert tickets.resolve("oi-00000000dead", RESOLVED) == "oi-00000000dead"
-    assert opscenter.calls == ["GetOpsItem"]
-
-
-def test_a_stale_revision_changes_nothing(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """A message from a dead-letter queue does not reopen the ticket after the ledger's record has expired."""
-    reference = tickets.open(OPENED)
-    tickets.resolve(reference, RESOLVED)
-    tickets.update(reference, APPLIED)
-    assert opscenter.items[reference]["Status"] == "Resolved"
-    assert opscenter.calls[-1] == "GetOpsItem"
-
-
-def test_an_unrecorded_ops_item_is_found_by_its_finding(opscenter: OpsCenter, tickets: OpsItems) -> None:
-    """Unless it is resolved."""
-    assert tickets.find(OPENED) is None
-    reference = tickets.open(OPENED)
-    tickets.open(replace(OPENED, id="another"))
-    assert tickets.find(OPENED) == reference
-    tickets.resolve(reference, RESOLVED)
-    assert tickets.find(OPENED) is None
+def test_a_comment_on_a_resolved_ops_item_is_operational_data(opscenter: OpsCenter, tickets: OpsItems) -> None:
+    """OpsItems have no comments. It is over once the OpsItem is open again."""
+    reference = follow(tickets, OPENED, None)
+    assert reference is not None
+    item = opscenter.items[reference]
+    assert "comment" not in item["OperationalData"]
+    item["Status"] = "Resolved"
+    follow(tickets, APPLIED, reference)
+    assert item["OperationalData"]["comment"] == {"Value": CLOSED_TOO_EARLY, "Type": "String"}
+    follow(tickets, RESOLVED, reference)
+    assert item["OperationalData"]["comment"]["Value"] == "There is no comment."
 
 
 def test_opscenter_accepts_a_request_with_hostile_names(opscenter: OpsCenter, tickets: OpsItems) -> None:
     """Line breaks, control characters, emoji and 5,000 characters."""
     hostile = "\r\n\x00<!channel> 🚀 \u202e$LATEST" + "n" * 5_000
     finding = replace(OPENED, title=hostile, reason=hostile, subject=hostile, function_arn=hostile, rule_name=hostile)
-    assert tickets.open(finding) in opscenter.items
+    reference = follow(tickets, finding, None)
     suppressed = replace(finding, revision=2, status=Status.SUPPRESSED)
-    assert opscenter.items[tickets.resolve("oi-000000000001", suppressed)]["Status"] == "Resolved"
+    assert follow(tickets, suppressed, reference) == reference
+    assert opscenter.items["oi-000000000001"]["Status"] == "Resolved"
 
 
 @pytest.mark.parametrize(
-    ("operation", "call"),
+    ("operation", "finding", "reference"),
     [
-        ("CreateOpsItem", lambda tickets: tickets.open(REOPENED)),
-        ("GetOpsItem", lambda tickets: tickets.update("oi-000000000001", APPLIED)),
-        ("UpdateOpsItem", lambda tickets: tickets.resolve("oi-000000000001", RESOLVED)),
-        ("DescribeOpsItems", lambda tickets: tickets.find(OPENED)),
+        ("CreateOpsItem", replace(OPENED, id="another"), None),
+        ("GetOpsItem", APPLIED, "oi-000000000001"),
+        ("UpdateOpsItem", RESOLVED, "oi-000000000001"),
+        ("DescribeOpsItems", OPENED, None),
     ],
 )
 def test_an_error_of_opscenter_is_a_failed_delivery(
-    opscenter: OpsCenter, tickets: OpsItems, operation: str, call: Callable[[OpsItems], object]
+    opscenter: OpsCenter, tickets: OpsItems, operation: str, finding: Finding, reference: str | None
 ) -> None:
     """The message stays in its queue, and the log has the call and the error code."""
     tickets.open(OPENED)
     opscenter.failures[operation] = ("OpsItemLimitExceededException", {})
-    with pytest.raises(DeliveryError, match=f"{operation} failed with OpsItemLimitExceededException"):
-        call(tickets)
+    with pytest.raises(DeliveryError, match=f"{operation} failed with OpsItemLimitExceededException") as failure:
+        follow(tickets, finding, reference)
+    assert isinstance(failure.value, DeliveryLimitError) is (operation == "CreateOpsItem")
+
+
+def test_over_the_monthly_quota_existing_ops_items_are_still_updated(opscenter: OpsCenter, tickets: OpsItems) -> None:
+    """The quota is of new ones."""
+    reference = follow(tickets, OPENED, None)
+    opscenter.failures["CreateOpsItem"] = ("OpsItemLimitExceededException", {})
+    assert follow(tickets, APPLIED, None) == reference
 
 
 def test_an_existing_ops_item_without_an_id_is_a_failed_delivery(opscenter: OpsCenter, tickets: OpsItems) -> None:
@@ -282,17 +296,61 @@ def test_an_unreachable_endpoint_is_a_failed_delivery(
 
     monkeypatch.setattr(opscenter.client, "get_ops_item", fail)
     with pytest.raises(DeliveryError, match="GetOpsItem failed with EndpointConnectionError"):
-        tickets.update("oi-000000000001", OPENED)
+        follow(tickets, OPENED, "oi-000000000001")
 
 
 @pytest.mark.parametrize("data", [{}, {"finding_id": {"Value": "0" * 32, "Type": "SearchableString"}}])
 def test_an_ops_item_of_something_else_is_not_overwritten(opscenter: OpsCenter, data: dict[str, Any]) -> None:
     """The reference comes from a table. The finding gets an OpsItem of its own."""
-    other = {"Title": "Disk full", "Status": "Open", "OperationalData": {"/aws/dedup": {"Value": "x"}, **data}}
+    unset = {"finding_id": {"Value": "", "Type": "SearchableString"}}
+    data = {"/aws/dedup": {"Value": "x"}, **unset, **data}
+    other = {"OpsItemId": "oi-000000000000", "Title": "Disk full", "Status": "Open", "OperationalData": data}
     opscenter.items["oi-000000000000"] = dict(other)
     system = OpsItems(opscenter.client)
-    system.resolve("oi-000000000000", RESOLVED)
-    reference = system.update("oi-000000000000", OPENED)
+    assert follow(system, RESOLVED, "oi-000000000000") is None
+    reference = follow(system, OPENED, "oi-000000000000")
     assert reference != "oi-000000000000"
     assert opscenter.items["oi-000000000000"] == other
+    assert reference is not None
     assert opscenter.items[reference]["OperationalData"]["finding_id"]["Value"] == OPENED.id
+
+
+class OpsCenterPeer:
+    """What a person sees and does in OpsCenter."""
+
+    def __init__(self, opscenter: OpsCenter) -> None:
+        self._items = opscenter.items
+
+    def shown(self) -> list[Shown]:
+        return [
+            Shown(
+                reference=reference,
+                is_open=item["Status"] in ("Open", "InProgress"),
+                text="\n".join([item["Title"], item["Description"], *_texts(item)]),
+                comments=tuple(text for text in _texts(item, "comment") if text != "There is no comment."),
+            )
+            for reference, item in self._items.items()
+        ]
+
+    def close(self, reference: str) -> None:
+        self._items[reference]["Status"] = "Resolved"
+
+    def delete(self, reference: str) -> None:
+        del self._items[reference]
+
+
+def _texts(item: dict[str, Any], *names: str) -> list[str]:
+    data = item["OperationalData"]
+    return [data[name]["Value"] for name in names or data if name in data]
+
+
+class TestOpsItems(TicketSystemContract):
+    @pytest.fixture
+    def peer(self, opscenter: OpsCenter) -> Peer:
+        """Return OpsCenter as a person sees it."""
+        return OpsCenterPeer(opscenter)
+
+    @pytest.fixture
+    def system(self, tickets: OpsItems) -> TicketSystem:
+        """Return the ticket system under test."""
+        return tickets

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from permission_guard.aws.readers.secrets import WebhookSecret
+from permission_guard.aws.readers.secrets import CredentialsSecret, WebhookSecret
 from permission_guard.errors import ConfigurationError, DeliveryError
 
 if TYPE_CHECKING:
@@ -152,3 +152,38 @@ def test_an_unreachable_endpoint_is_a_failed_delivery(
     monkeypatch.setattr(client, "get_secret_value", fail)
     with pytest.raises(DeliveryError, match="EndpointConnectionError"):
         WebhookSecret(client, ARN).get()
+
+
+@pytest.mark.parametrize(
+    "secret", ['{"token": "t0ken", "user": "bot"}', '\n{"user": " bot ", "token": "t0ken\\n", "more": 1}']
+)
+def test_the_credentials_are_the_named_values(client: SecretsManagerClient, stubber: Stubber, secret: str) -> None:
+    """Nothing else in the secret is used."""
+    holds(stubber, SecretString=secret)
+    assert CredentialsSecret(client, ARN, ["user", "token"]).get() == {"user": "bot", "token": "t0ken"}
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "t0ken",
+        "[]",
+        "null",
+        '{"token": ""}',
+        '{"token": 1}',
+        '{"other": "t0ken"}',
+        '{"token": "t0\\r\\nken: x"}',
+        '{"token": "ü"}',
+    ],
+)
+def test_a_secret_without_valid_credentials_is_a_configuration_error(
+    client: SecretsManagerClient, stubber: Stubber, secret: str
+) -> None:
+    """The error says what to store, and not what is stored."""
+    holds(stubber, SecretString=secret)
+    with pytest.raises(
+        ConfigurationError, match=f'the secret {ARN} has no credentials: store JSON {{"token": "...'
+    ) as failure:
+        CredentialsSecret(client, ARN, ["token"]).get()
+    assert "ken" not in str(failure.value).replace("token", "")
+    assert failure.value.__context__ is None

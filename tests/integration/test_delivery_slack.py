@@ -16,6 +16,7 @@ from permission_guard.delivery.alerts.slack import webhook as slack_webhook
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.delivery.alerts.slack.webhook import PostResult, post
+from permission_guard.delivery.finding_messages import compose
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding
 from tests.paths import FINDINGS
@@ -111,8 +112,8 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_finding_is_posted_once(slack: Slack, naps: list[float]) -> None:
     """The body is the payload, as JSON."""
     slack.respond(200, "ok")
-    SlackChannel(Url(slack.url)).send(OPENED, None)
-    assert slack.posted == [(f"/{SECRET_PATH}", payload(OPENED))]
+    SlackChannel(Url(slack.url)).send(compose(OPENED), None)
+    assert slack.posted == [(f"/{SECRET_PATH}", payload(compose(OPENED)))]
     assert naps == []
 
 
@@ -120,7 +121,7 @@ def test_a_rate_limit_is_retried_after_the_time_that_slack_requests(slack: Slack
     """The second try is delivered."""
     slack.respond(429, "rate_limited", Retry_After="2")
     slack.respond(200, "ok")
-    SlackChannel(Url(slack.url)).send(OPENED, None)
+    SlackChannel(Url(slack.url)).send(compose(OPENED), None)
     assert len(slack.posted) == 2
     assert len(naps) == 1
     assert 2 <= naps[0] <= 3
@@ -133,7 +134,7 @@ def test_a_wait_that_is_too_long_or_not_a_number_is_not_retried(
     """The function would time out; the message returns to its queue instead."""
     slack.respond(429, "rate_limited", Retry_After=retry_after)
     with pytest.raises(DeliveryError, match="HTTP 429 rate_limited"):
-        SlackChannel(Url(slack.url)).send(OPENED, None)
+        SlackChannel(Url(slack.url)).send(compose(OPENED), None)
     assert naps == []
 
 
@@ -149,7 +150,7 @@ def test_a_server_error_is_retried(slack: Slack, naps: list[float], status: int)
     slack.respond(status, "server_error")
     slack.respond(status, "server_error")
     slack.respond(200, "ok")
-    SlackChannel(Url(slack.url)).send(OPENED, None)
+    SlackChannel(Url(slack.url)).send(compose(OPENED), None)
     assert len(naps) == 2
 
 
@@ -158,7 +159,7 @@ def test_a_server_error_that_lasts_is_a_failed_delivery(slack: Slack, naps: list
     for _ in range(4):
         slack.respond(500, "rollup_error")
     with pytest.raises(DeliveryError, match="HTTP 500 rollup_error"):
-        SlackChannel(Url(slack.url)).send(OPENED, None)
+        SlackChannel(Url(slack.url)).send(compose(OPENED), None)
     assert len(slack.posted) == 4
 
 
@@ -173,7 +174,7 @@ def test_a_closed_connection_is_retried(slack: Slack, naps: list[float]) -> None
     """There was no response."""
     slack.respond(0)
     slack.respond(200, "ok")
-    SlackChannel(Url(slack.url)).send(OPENED, None)
+    SlackChannel(Url(slack.url)).send(compose(OPENED), None)
     assert len(naps) == 1
 
 
@@ -182,7 +183,7 @@ def test_an_unreachable_server_is_a_failed_delivery(naps: list[float]) -> None:
     with Slack() as server:
         url = server.url
     with pytest.raises(DeliveryError, match="Slack did not accept the message: URLError"):
-        SlackChannel(Url(url)).send(OPENED, None)
+        SlackChannel(Url(url)).send(compose(OPENED), None)
     assert len(naps) == 3
 
 
@@ -205,7 +206,7 @@ def test_the_error_has_slacks_words_and_a_stale_url_is_read_again(
     slack.respond(status, words)
     url = Url(slack.url)
     with pytest.raises(DeliveryError, match=f"^Slack did not accept the message: HTTP {status} {words}$"):
-        SlackChannel(url).send(OPENED, None)
+        SlackChannel(url).send(compose(OPENED), None)
     assert bool(url.forgotten) is is_forgotten
     assert naps == []
 
@@ -237,7 +238,7 @@ def test_a_redirect_is_not_a_delivery(slack: Slack) -> None:
     slack.respond(302, "", Location="/elsewhere")
     slack.respond(200, "<html>Welcome</html>")
     with pytest.raises(DeliveryError, match="HTTP 200"):
-        SlackChannel(Url(slack.url)).send(OPENED, None)
+        SlackChannel(Url(slack.url)).send(compose(OPENED), None)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +257,7 @@ def test_the_url_is_in_no_error_and_in_no_log(
     """slack_sdk logs it and urllib's errors contain it; anyone who has it can post."""
     monkeypatch.setenv("NO_PROXY", "*")
     with caplog.at_level(logging.DEBUG), pytest.raises(DeliveryError) as raised:
-        SlackChannel(Url(url)).send(OPENED, None)
+        SlackChannel(Url(url)).send(compose(OPENED), None)
     logged = "".join(traceback.format_exception(raised.value)) + caplog.text
     assert "Zx9Qsecret" not in logged
     assert raised.value.__context__ is None

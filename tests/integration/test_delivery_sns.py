@@ -12,6 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from permission_guard.delivery.alerts.sns.channel import SnsChannel
+from permission_guard.delivery.finding_messages import compose
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding
 from tests.paths import FINDINGS
@@ -45,7 +46,7 @@ def received(sns: SNSClient, topic: str, finding: Finding) -> list[dict[str, Any
     sqs = boto3.client("sqs", region_name="us-east-1")
     url = sqs.create_queue(QueueName="mail")["QueueUrl"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE, Attributes={"FilterPolicy": '{"severity": ["high"]}'})
-    assert SnsChannel(sns, topic).send(finding, None)
+    assert SnsChannel(sns, topic).send(compose(finding), None)
     messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     return [json.loads(message["Body"]) for message in messages]
 
@@ -53,7 +54,7 @@ def received(sns: SNSClient, topic: str, finding: Finding) -> list[dict[str, Any
 def test_a_subscriber_gets_the_subject_the_text_and_the_attributes(sns: SNSClient, topic: str) -> None:
     """SNS passes all three on unchanged."""
     (message,) = received(sns, topic, OPENED)
-    assert message["Subject"] == "[HIGH] Finding Opened: orders cannot read its SQS queue"
+    assert message["Subject"] == "[HIGH] Opened: orders cannot read its SQS queue"
     assert "aws iam attach-role-policy --role-name orders-role" in message["Message"]
     assert message["MessageAttributes"]["rule_id"] == {"Type": "String", "Value": "PG201"}
 
@@ -66,13 +67,13 @@ def test_a_subscriber_can_filter_by_attributes(sns: SNSClient, topic: str) -> No
 def test_a_fifo_topic_gets_a_group_and_a_deduplication_id(sns: SNSClient) -> None:
     """Messages are in order for each finding, and each revision is sent once."""
     topic = sns.create_topic(Name="alerts.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
-    assert SnsChannel(sns, topic).send(OPENED, None)
+    assert SnsChannel(sns, topic).send(compose(OPENED), None)
 
 
 def test_a_deleted_topic_is_a_failed_delivery(sns: SNSClient) -> None:
     """The message stays in its queue, and the log has AWS's error code."""
     with pytest.raises(DeliveryError, match="NotFound"):
-        SnsChannel(sns, "arn:aws:sns:us-east-1:123456789012:deleted").send(OPENED, None)
+        SnsChannel(sns, "arn:aws:sns:us-east-1:123456789012:deleted").send(compose(OPENED), None)
 
 
 def test_an_unreachable_endpoint_is_a_failed_delivery(sns: SNSClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,4 +84,4 @@ def test_an_unreachable_endpoint_is_a_failed_delivery(sns: SNSClient, monkeypatc
 
     monkeypatch.setattr(sns, "publish", fail)
     with pytest.raises(DeliveryError, match="EndpointConnectionError"):
-        SnsChannel(sns, "arn:aws:sns:us-east-1:123456789012:alerts").send(OPENED, None)
+        SnsChannel(sns, "arn:aws:sns:us-east-1:123456789012:alerts").send(compose(OPENED), None)

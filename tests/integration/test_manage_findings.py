@@ -107,7 +107,7 @@ def test_a_test_message_reaches_every_channel_and_no_finding_is_recorded(
     test, alert = (json.loads(one) for one in found.received("mail"))
     assert test["Subject"] == "[TEST] Permission Guard: test message"
     assert sts.CALLER in test["Message"]
-    assert "Finding Opened" in alert["Subject"]
+    assert "Opened: " in alert["Subject"]
     assert found.findings == before
 
 

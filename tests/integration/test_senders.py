@@ -11,12 +11,15 @@ from moto.core.models import botocore_stubber
 
 from permission_guard.aws import clients
 from permission_guard.aws.tables.finding_items import history_key
+from permission_guard.delivery.http import urllib3_session
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.verdicts import Remedy
 from tests.fakes import FINDING_ID, TABLE_NAME, TARGET, a_finding
 from tests.integration.conftest import DELIVERIES, sqs_event
 from tests.integration.test_delivery_ops_items import OpsCenter
+from tests.integration.tickets import github
+from tests.integration.tickets.http_server import LoopbackSession
 
 if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
@@ -69,6 +72,22 @@ def test_a_repeated_event_sends_no_second_alert_and_the_next_transition_does(ale
     assert len(alerted.received("mailbox")) == 2
 
 
+def test_the_findings_of_one_event_are_one_mail(alerted: Account) -> None:
+    """Each is recorded by itself, so that its own event and a later delivery send nothing."""
+    cause = {"changed_event": "6d1f0f5e-3c5b-4f0e-8c39-1d7b1f0e2a44", "changed_in": "us-east-1"}
+    first, second = a_finding(**cause), a_finding(id="2" * 32, rule_id="PG204", rule_name="logging-missing", **cause)
+    events = [recorded(alerted, one) for one in (first, second)]
+    run = alerted.run("send_alert", sqs_event(*events))
+    assert run.failed == []
+    assert [line["message"] for line in run.lines if "channel" in line] == ["delivered", "already delivered"]
+    assert alerted.run("send_alert", sqs_event(*reversed(events))).failed == []
+    (mail,) = (json.loads(body) for body in alerted.received("mailbox"))
+    assert mail["Subject"].endswith("(and 1 more)")
+    assert first.id in mail["Message"]
+    assert second.id in mail["Message"]
+    assert mail["MessageAttributes"]["rule_id"] == {"Type": "String.Array", "Value": '["PG201", "PG204"]'}
+
+
 def test_a_message_for_a_deleted_topic_returns_to_its_queue(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """So does one that cannot be read; each is counted as failed."""
     monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:missing")
@@ -102,6 +121,48 @@ def test_a_finding_has_one_ticket_that_is_resolved_along_with_it(
     run = account.run("open_ticket", sqs_event(event(RESOLVED)))
     assert run.line("delivered")["reference"] == reference
     assert center.items[reference]["Status"] == "Resolved"
+
+
+def test_over_a_limit_a_ticket_waits_for_the_next_sweep(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted, and the message is not delivered again."""
+    monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
+    ssm = clients.client("ssm")
+    moto: Any = botocore_stubber
+    ssm.meta.events.unregister("before-send", moto)  # as above
+    center = OpsCenter(ssm)
+    center.failures["CreateOpsItem"] = ("OpsItemLimitExceededException", {})
+    opened = recorded(account, a_finding())
+    run = account.run("open_ticket", sqs_event(opened))
+    assert (run.failed, run.counts["DeliveriesPostponed"]) == ([], 1)
+    assert run.line("postponed to the next sweep: a limit of the other side is reached")["finding_id"] == FINDING_ID
+    center.failures.clear()
+    assert account.run("open_ticket", sqs_event(opened)).failed == []
+    assert len(center.items) == 1
+
+
+def test_a_ticket_outside_aws_is_opened_with_the_credentials_of_the_secret(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong one is read again by the next delivery. Its value is not in the log."""
+    secrets = clients.client("secretsmanager")
+    arn = secrets.create_secret(Name="github", SecretString=json.dumps({"token": "wrong-token"}))["ARN"]
+    settings = {"TICKET_SYSTEM": "github", "TICKET_URL": github.REPOSITORY, "TICKET_SECRET_ARN": arn}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    peer = github.GitHub()
+    with peer.vendor as vendor:
+        session = LoopbackSession(github.API, vendor)
+        monkeypatch.setattr(urllib3_session, "Urllib3Session", lambda: session)
+        recorded(account, a_finding(), RESOLVED)
+        run = account.run("open_ticket", sqs_event(event(a_finding())))
+        assert run.failed == ["m0"]
+        assert "HTTP 401" in json.dumps(run.line("message could not be handled"))
+        assert "wrong-token" not in json.dumps(run.lines)
+        secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"token": github.TOKEN}))
+        run = account.run("open_ticket", sqs_event(event(a_finding()), event(RESOLVED)))
+        assert run.failed == []
+    (ticket,) = peer.shown()
+    assert (ticket.reference, ticket.is_open) == ("1", False)
 
 
 def test_without_a_ticket_system_no_ticket_is_opened(account: Account) -> None:
@@ -196,9 +257,9 @@ def test_a_transition_is_sent_although_the_next_one_was_recorded(alerted: Accoun
     for finding in (a_finding(), applied, resolved):
         assert alerted.run("send_alert", sqs_event(event(finding))).failed == []
     subjects = [json.loads(body)["Subject"] for body in alerted.received("mailbox")]
-    assert [next(word for word in ("Opened", "Applied", "Resolved") if word in subject) for subject in subjects] == [
+    assert [next(word for word in ("Opened", "applied", "Resolved") if word in subject) for subject in subjects] == [
         "Opened",
-        "Applied",
+        "applied",
         "Resolved",
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from moto.core.models import botocore_stubber
 from permission_guard.aws import clients
 from permission_guard.bootstrap import alerts, tickets
 from permission_guard.delivery.alerts.slack import message as slack
+from permission_guard.delivery.finding_messages import compose
 from permission_guard.findings.fit import document_size
 from permission_guard.model import limits
 from tests import aws_limits
@@ -98,10 +100,10 @@ class Extreme:
                 assert self._timed(name, sqs_event(*messages)).failed == []
         ids = sorted(finding.id for finding in findings)
         assert sorted(event["detail"]["id"] for event in events) == ids
-        assert sorted(_finding_id(alert["Message"]) for alert in self.alerts) == ids
+        assert sorted(one for alert in self.alerts for one in _finding_ids(alert["Message"])) == ids
         assert sorted(item["OperationalData"]["finding_id"]["Value"] for item in self.center.items.values()) == ids
         for finding in findings:
-            blocks = slack.payload(finding)["blocks"]
+            blocks = slack.payload(compose(finding))["blocks"]
             assert len(blocks) <= limits.SLACK_BLOCKS
             assert finding.id in json.dumps(blocks)
         self.figures.findings = len(findings)
@@ -190,5 +192,6 @@ def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _finding_id(text: str) -> str:
-    return text.rpartition("Finding id: ")[2].split()[0]
+def _finding_ids(text: str) -> list[str]:
+    """Return the ids in a message: findings of one event are one message."""
+    return re.findall(r"^Finding id: +(\w+)$", text, re.MULTILINE)

@@ -179,7 +179,7 @@ def test_names_of_the_maximum_length(extreme: Extreme, name: str, alias: str) ->
     (unreadable,) = [finding for finding in findings if finding.rule_id == "PG201"]
     assert (unreadable.evidence["role_arn"], unreadable.managed_by) == (role_arn, ManagedBy("cloudformation", stack))
     (alert,) = [alert for alert in extreme.alerts if alert["MessageAttributes"]["rule_id"]["StringValue"] == "PG201"]
-    assert all(text in alert["Message"] for text in (function_arn, role_arn, queue, stack))
+    assert all(text in alert["Message"] for text in (f"{name}:{alias}", role_arn, queue, stack))
 
 
 def test_a_role_of_ten_thousand_functions(extreme: Extreme) -> None:

@@ -18,16 +18,14 @@ WEBHOOK: Final = "https://hooks.slack.com/services/T0000/B0000/simulated"
 class Receivers:
     """What was received. `messages` are what the messages of each channel are about, in their order.
 
-    A message is about a revision of a finding (`<id>-<revision>`), or a digest.
+    A message is about revisions of findings (`<id>-<revision>`), or a digest.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.messages: dict[str, list[str]] = {"sns": [], "slack": []}
         self._ops_items = OpsItems()
         self._topics = Topics(clock, ACCOUNT, REGION, send=lambda _queue, _body: None)
-        self._topics.subscribers[TOPIC] = [
-            lambda _id, sent: self.messages["sns"].append(sent["MessageDeduplicationId"])
-        ]
+        self._topics.subscribers[TOPIC] = [lambda _id, sent: self._note("sns", sent["MessageDeduplicationId"])]
 
     @property
     def ops_items(self) -> Mapping[str, Mapping[str, Any]]:
@@ -45,4 +43,5 @@ class Receivers:
         return {"SecretString": WEBHOOK} if (service, operation) == ("secretsmanager", "GetSecretValue") else None
 
     def _note(self, channel: str, about: str) -> None:
-        self.messages[channel].append(about)
+        # The message about several findings has the keys of all of them.
+        self.messages[channel] += about.split("+")

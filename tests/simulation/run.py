@@ -212,8 +212,7 @@ def _install() -> None:
         (time, "sleep", _sleep),
         (decisions, "proven_caller", lambda *_args: PERSON),
         (findings, "proven_caller", lambda *_args: PERSON),
-        (slack_channel, "payload", lambda finding: {"about": f"{finding.id}-{finding.revision}", **payload(finding)}),
-        (slack_channel, "digest_payload", lambda digest: {"about": digest.id}),
+        (slack_channel, "payload", lambda message: {"about": message.key, **payload(message)}),
         (webhook, "post", _post),
         # Metrics are printed to standard output, and warn where there are none.
         (AmazonCloudWatchEMFProvider, "flush_metrics", lambda metrics, **_options: metrics.clear_metrics()),

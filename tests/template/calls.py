@@ -30,6 +30,7 @@ CLIENTS = {
     "_lambda": "lambda",
     "_organizations": "organizations",
     "_secrets": "secretsmanager",
+    "_securityhub": "securityhub",
     "_sns": "sns",
     "_sqs": "sqs",
     "_ssm": "ssm",

@@ -17,6 +17,8 @@ EVERYTHING = {
     "AlertEmail": "ops@example.com",
     "SlackSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf",
     "TicketSystem": "opsitem",
+    "TicketUrl": "https://github.com/acme/platform",
+    "TicketSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:github-AbCdEf",
     "AutoFix": "grant",
     "FixResourceTag": "team=orders",
     "FixNamePrefix": "orders-",

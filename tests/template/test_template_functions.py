@@ -21,6 +21,7 @@ from permission_guard.config.settings import (
     TicketSettings,
     ValidationSettings,
 )
+from permission_guard.delivery.alerts.slack.webhook import MAX_SECONDS
 from tests.paths import REPOSITORY
 from tests.template.sam_template import Template, referred, walk
 
@@ -72,6 +73,14 @@ def test_the_invoke_policy_checker_has_memory_for_its_threads(template: Template
     """It reads a dozen services in parallel. 512 MB of memory come with a third of a CPU."""
     function = template.functions["CheckInvokePolicyFunction"]
     assert (function["MemorySize"], function["Timeout"]) == (512, 180)
+
+
+def test_alerts_wait_a_second_for_others_of_the_same_event(template: Template) -> None:
+    """Findings in one batch are one message, and a small batch ends before the function's timeout if Slack is down."""
+    function = template.functions["SendAlertFunction"]
+    mapping = function["Events"]["Alert"]["Properties"]
+    assert mapping["MaximumBatchingWindowInSeconds"] == 1
+    assert mapping["BatchSize"] * MAX_SECONDS < function["Timeout"]
 
 
 def test_every_function_runs_the_same_python_on_graviton(template: Template) -> None:

@@ -25,6 +25,8 @@ ACCEPTED = {
         SECRET.replace("aws:", "aws-us-gov:", 1).replace("us-east-1", "us-gov-west-1"),
         "arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/chat/slack_web.hook+=@-AbCdEf",
     ],
+    "TicketUrl": ["", "https://github.com/acme/platform", "https://acme-1.example/projects/OPS"],
+    "TicketSecretArn": ["", SECRET],
     "OperatorRoleArns": [
         "",
         OPERATOR,
@@ -51,6 +53,17 @@ REFUSED = {
         SECRET + ",arn",
         "*",
     ],
+    "TicketUrl": [
+        "acme/platform",
+        "http://github.com/acme/platform",
+        "https://github.com",
+        "https://user@github.com/acme/platform",
+        "https://github.com:8443/acme/platform",
+        "https://github.com/acme/platform?x=1",
+        "https://github.com/acme/platform#x",
+        "https://github.com/acme platform",
+    ],
+    "TicketSecretArn": ["github_pat_x", SECRET.replace("secretsmanager", "ssm"), SECRET + "*", "*"],
     "OperatorRoleArns": [
         "*",
         "arn:aws:iam::*:role/operators",

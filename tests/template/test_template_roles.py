@@ -14,6 +14,7 @@ from permission_guard.aws.readers.resource_tags import SERVICE as TAGS
 from permission_guard.aws.readers.sources import services as sources
 from permission_guard.aws.tables.own_fixes import WATCH
 from permission_guard.aws.tables.stops import BREAKER, SWITCH
+from permission_guard.bootstrap.tickets import TICKET_SYSTEMS
 from permission_guard.fixes import FIXES, afterwards, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from permission_guard.fixes.invoke_policies import SERVICES
@@ -132,7 +133,8 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
-        | uses("delivery/tickets/ops_item/system"),
+        | uses("delivery/tickets/ops_item/system")
+        | uses("aws/readers/secrets"),
         "ApplyFixFunction": OWN_LOGS
         | RECEIVE
         | READ_CONFIGURATION
@@ -682,6 +684,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "FindingsTable": uses("aws/tables/finding_reader"),
             "DeliveriesTable": deliveries,
             "TicketQueue": RECEIVE,
+            "TicketSecretArn": uses("aws/readers/secrets"),
         },
         "ApplyFixRole": {
             "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint", "findings_of"),
@@ -735,7 +738,8 @@ def test_what_only_one_role_may_do(template: Template) -> None:
     assert may("dynamodb:PutItem", "DecisionsTable") == {"DecideFixRole", "ApplyFixRole"}  # of the breaker, see below
     assert may("dynamodb:UpdateItem", "DecisionsTable") == may("dynamodb:DeleteItem", "DecisionsTable") == set()
     assert may("events:PutEvents") == {"PublishFindingsRole"}
-    assert may("sns:Publish") == may("secretsmanager:GetSecretValue") == {"SendAlertRole"}
+    assert may("sns:Publish") == may("secretsmanager:GetSecretValue", "SlackSecretArn") == {"SendAlertRole"}
+    assert may("secretsmanager:GetSecretValue", "TicketSecretArn") == {"OpenTicketRole"}
     assert may("ssm:CreateOpsItem") == {"OpenTicketRole"}
     assert may("dynamodb:UpdateItem", "DeliveriesTable") == {"SendAlertRole", "OpenTicketRole"}
 
@@ -782,6 +786,7 @@ def test_entities_are_listed_only_for_policies_of_this_account(template: Templat
     [
         ("SlackSecretArn", "secretsmanager:GetSecretValue", "SendAlertFunction"),
         ("TicketSystem", "ssm:CreateOpsItem", "OpenTicketFunction"),
+        ("TicketSecretArn", "secretsmanager:GetSecretValue", "OpenTicketFunction"),
     ],
 )
 def test_a_disabled_option_has_no_permission(
@@ -792,6 +797,27 @@ def test_a_disabled_option_has_no_permission(
     assert action in template.allowed(role)
     without = {name: value for name, value in template.values.items() if name != parameter}
     assert action not in deployed(**without).allowed(role)
+
+
+def test_with_security_hub_the_ticket_role_may_import_read_and_comment_findings(
+    template: Template, deployed: Callable[..., Template]
+) -> None:
+    """In place of what it may do with OpsItems. It can import only findings of the account itself."""
+    other = deployed(**{**template.values, "TicketSystem": "securityhub"})
+    before, after = template.allowed("OpenTicketRole"), other.allowed("OpenTicketRole")
+    assert after - before == uses("delivery/tickets/security_hub/system")
+    assert before - after == uses("delivery/tickets/ops_item/system")
+    (statement,) = [one for one in other.statements("OpenTicketRole") if one["Sid"] == "ImportFindings"]
+    assert str(statement["Resource"]).endswith(":product/${AWS::AccountId}/default'}")
+
+
+@pytest.mark.parametrize("system", [one for one in TICKET_SYSTEMS if one not in ("none", "opsitem")])
+def test_another_ticket_system_has_no_permission_for_ops_items(
+    template: Template, deployed: Callable[..., Template], system: str
+) -> None:
+    """Each system has its own permissions only."""
+    other = deployed(**{**template.values, "TicketSystem": system})
+    assert not {action for action in other.allowed(other.role_of("OpenTicketFunction")) if action.startswith("ssm:")}
 
 
 @pytest.mark.parametrize(

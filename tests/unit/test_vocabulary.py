@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from permission_guard.checks.engine import evaluate
 from permission_guard.cli.app import app
-from permission_guard.delivery.message import compose
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.plain import text
 from permission_guard.model.findings import Finding
 from permission_guard.rules import RULES
 from tests.paths import CASES, FINDINGS, REPOSITORY
@@ -100,7 +101,7 @@ def test_titles_are_short() -> None:
 @pytest.mark.parametrize("path", sorted(FINDINGS.glob("*.json")), ids=lambda path: path.stem)
 def test_alerts_use_the_words_of_the_field(path: Path) -> None:
     """As they are composed for every channel and ticket system."""
-    assert found_in(compose(Finding.from_document(json.loads(path.read_text()))).body) == []
+    assert found_in(text(compose(Finding.from_document(json.loads(path.read_text()))))) == []
 
 
 def _commands() -> Iterator[list[str]]:

@@ -8,6 +8,7 @@ PermissionGuardError
 ├── UnrecordedTransitionError  an event names a transition that the findings table does not have: it is refused
 ├── RetryableError          the same message may succeed later
 │   ├── DeliveryError       an alert channel, a ticket system or a queue did not accept it
+│   │   └── DeliveryLimitError  because of a limit that lasts longer than the queue's retries
 │   ├── DeliveryBusyError   another invocation is delivering the same finding to the same channel
 │   ├── ConflictError       another writer changed the same item first
 │   ├── FixNotVisibleError  a fix was applied, and AWS does not show it yet
@@ -90,6 +91,10 @@ class RetryableError(PermissionGuardError):
 
 class DeliveryError(RetryableError):
     """An alert channel, a ticket system or a queue did not accept the message."""
+
+
+class DeliveryLimitError(DeliveryError):
+    """A limit of the other side is reached, such as a monthly quota, and lasts longer than the queue's retries."""
 
 
 class DeliveryBusyError(RetryableError):

@@ -579,6 +579,8 @@ def test_a_check_that_is_requested_again_keeps_its_causes(logged: Logged) -> Non
         changed_by=caller,
         changed_from=other["detail"]["sourceIPAddress"],
         changed_with=changed["detail"]["userAgent"],
+        changed_in=other["detail"]["awsRegion"],
+        changed_event="trail-8",
     )
     assert sweep == CheckRequest(
         event_ids=("check-request/m2",), requested_at=1795167000.123, after_grace_period=True, full=True

@@ -10,6 +10,7 @@ import pytest
 
 from permission_guard.bootstrap import deployment
 from permission_guard.cli import fix_undo
+from permission_guard.delivery.text import shown_time
 from permission_guard.errors import RequestRefusedError, RetryableError
 from permission_guard.model.findings import FixResult, Status, Transition, UndoRecord
 from tests.unit.cli.test_fixes_by_id import APPLIED, JANE, PROPOSED, Stack, run
@@ -139,7 +140,7 @@ def test_the_undo_of_a_fix_is_shown_and_earlier_fixes_are_listed(stack: Stack) -
     """Who requested it and how it ended. Each applied fix is listed once, with its last state."""
     stack.found = [UNDONE]
     text = run("show", ID).stdout
-    assert f"{JANE} at {AT}" in text
+    assert f"{JANE} at {shown_time(AT)}" in text
     assert UNDO.summary in text
     assert "fixes undo" not in text
     assert f"permission-guard fixes undo {ID[:8]}" in shown(stack, APPLIED)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from permission_guard.delivery.message import compose
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.plain import text
 from permission_guard.delivery.plans import approved_until, plan_parts
 from permission_guard.delivery.tickets.ops_item.content import MAX_VALUE, content
 from permission_guard.model.findings import Finding, FixRecord, FixResult, PlannedCall, Transition
@@ -70,24 +71,24 @@ def test_a_name_cannot_forge_a_line_of_the_plan() -> None:
         unknowns=(forged,),
         certificate={"kind": forged, "holds": True, "grounds": [forged]},
     )
-    for title, text in plan_parts(fix):
-        assert "How to approve it" not in [line.strip().rstrip(":") for line in text.split("\n")], title
-        assert all(char.isprintable() or char == "\n" for char in text), title
+    for title, part in plan_parts(fix):
+        assert "How to approve it" not in [line.strip().rstrip(":") for line in part.split("\n")], title
+        assert all(char.isprintable() or char == "\n" for char in part), title
 
 
 def test_an_approval_is_shown_with_its_end() -> None:
     """24 hours after the decision. A proposal and an applied fix have none."""
-    assert approved_until(APPROVED) == "2026-11-21T11:00:00+00:00"
-    assert "valid until 2026-11-21T11:00:00+00:00" in text_of(APPROVED, "Hash of the plan")
+    assert approved_until(APPROVED) == "2026-11-21T11:00:00Z"
+    assert "valid until 2026-11-21T11:00:00Z" in text_of(APPROVED, "Hash of the plan")
     for fix in (FIX, replace(APPROVED, result=FixResult.APPLIED), replace(APPROVED, result=FixResult.REJECTED)):
         assert approved_until(fix) == ""
-    body = compose(replace(PROPOSED, fix=APPROVED, transition=Transition.FIX_APPROVED)).body
-    assert f"Approved by:\n{JANE} until 2026-11-21T11:00:00+00:00\n" in body
+    body = text(compose(replace(PROPOSED, fix=APPROVED, transition=Transition.FIX_APPROVED)))
+    assert f"Approved by:\n{JANE} until 2026-11-21T11:00:00Z\n" in body
 
 
 def test_a_proposal_that_takes_no_approval_has_a_hash_and_no_command() -> None:
     """It was made in the mode `plan`."""
-    body = compose(replace(PROPOSED, fix=replace(FIX, approve=""))).body
+    body = text(compose(replace(PROPOSED, fix=replace(FIX, approve=""))))
     assert FIX.plan_hash in body
     assert "approv" not in body
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from permission_guard.delivery.text import as_json, cut, cut_bytes, listing, one_line
+from permission_guard.delivery.text import (
+    cut,
+    cut_bytes,
+    first_sentence,
+    listing,
+    one_line,
+    parsed_time,
+    shown_time,
+    utc,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,9 +37,39 @@ def test_text_to_paste_keeps_its_lines_and_shows_invisible_characters() -> None:
     assert listing("a \\\r\n\tb\u202e\x1b\U000e0001") == "a \\\n\tb\\u202e\\u001b\\U000e0001"
 
 
-def test_json_is_indented_and_in_ascii() -> None:
-    """Non-ASCII characters are escaped, so that similar and hidden characters are visible."""
-    assert as_json({"Sid": "a\u202eb", "n": [1]}) == '{\n  "Sid": "a\\u202eb",\n  "n": [\n    1\n  ]\n}'
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        ("2026-11-20T10:15:30.987+00:00", "2026-11-20T10:15:30Z"),
+        ("2026-11-20T11:15:30+01:00", "2026-11-20T10:15:30Z"),
+        ("2026-11-20T10:15:30", "2026-11-20T10:15:30Z"),
+        ("yesterday\n", "yesterday"),
+        ("", ""),
+    ],
+)
+def test_a_time_is_shown_in_utc_to_the_second(time: str, shown: str) -> None:
+    """What is no time is shown as it is."""
+    assert shown_time(time) == shown
+    parsed = parsed_time(time)
+    assert (utc(parsed) if parsed else one_line(time, 40)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Callers get 403. The URL is unused.", "Callers get 403."),
+        ("Lambda stops: records are lost.", "Lambda stops: records are lost."),
+        (
+            "s3.amazonaws.com may invoke it, e.g. from abroad. It runs.",
+            "s3.amazonaws.com may invoke it, e.g. from abroad.",
+        ),
+        ("no end", "no end"),
+        ("", ""),
+    ],
+)
+def test_the_first_sentence_ends_before_a_capital_letter(text: str, sentence: str) -> None:
+    """A dot in a name ends none."""
+    assert first_sentence(text) == sentence
 
 
 def test_a_cut_text_is_marked_and_within_the_limit() -> None:

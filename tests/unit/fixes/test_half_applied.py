@@ -9,7 +9,7 @@ import pytest
 
 from permission_guard.config.document import Fixes, GuardConfig
 from permission_guard.config.settings import FixMode
-from permission_guard.delivery.message import compose
+from permission_guard.delivery.finding_messages import compose
 from permission_guard.errors import RetryableError, WriteFailedError
 from permission_guard.fixes.decisions import DecisionKind
 from permission_guard.model.findings import FixResult

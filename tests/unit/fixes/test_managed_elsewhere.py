@@ -8,7 +8,8 @@ import pytest
 
 from permission_guard.config.document import Fixes, GuardConfig, ManagedElsewhere, ManagingTool
 from permission_guard.config.settings import AutoFix, FixMode
-from permission_guard.delivery.message import compose
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.plain import text
 from permission_guard.findings.callers import Caller
 from permission_guard.findings.checkpoint import Checkpoint
 from permission_guard.model.findings import FixResult
@@ -55,7 +56,7 @@ def test_a_role_that_a_pattern_names_is_refused_with_the_remedy_of_its_tool_firs
     finding = setup.store.one()
     assert finding.managed_by == ManagedBy("terraform", role="orders-role", is_configured=True)
     assert [remedy.kind for remedy in finding.remedies] == ["terraform", "aws-cli", "sam", "cdk"]
-    assert "Terraform manages the role orders-role. Make the fix there" in compose(finding).body
+    assert "Terraform manages the role orders-role. Make the fix there" in text(compose(finding))
 
 
 def test_default_tags_of_a_role_are_recognized() -> None:

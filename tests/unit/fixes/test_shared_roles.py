@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from permission_guard.config.settings import AutoFix, FixMode
-from permission_guard.delivery.message import compose
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.plain import text
 from permission_guard.errors import RetryableError
 from permission_guard.model.findings import FixResult
 from tests.fakes import DENIED, FUNCTION_ARN, THROTTLED, InMemoryState
@@ -25,7 +26,7 @@ def test_in_mode_auto_a_fix_of_a_shared_role_waits_for_an_approval(auto_fix: Aut
     assert not setup.state.attached
     finding = setup.store.one()
     assert fix_of(finding).rests_on["functions"] == list(SHARED)
-    assert f"functions:\n  {OTHER}\n  {FUNCTION_ARN}" in compose(finding).body
+    assert f"functions:\n  {OTHER}\n  {FUNCTION_ARN}" in text(compose(finding))
 
 
 def test_an_approved_fix_of_a_shared_role_is_applied() -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from permission_guard.config.document import GuardConfig, RuleConfig
 from permission_guard.config.settings import AutoFix, FixMode
-from permission_guard.delivery.message import compose
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.plain import text
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import Finding, FixResult
 from permission_guard.model.verdicts import finding_id
@@ -76,7 +77,7 @@ def test_the_plan_of_one_finding_lists_the_others_that_it_resolves() -> None:
     assert setup.handle().result is FixResult.PROPOSED
     finding = stored(setup)
     assert fix_of(finding).resolves == (LOGS,)
-    assert f"What it also resolves:\nfinding {LOGS}" in compose(finding).body
+    assert f"What it also resolves:\nfinding {LOGS}" in text(compose(finding))
     assert "resolves" not in fix_of(finding).plan
     assert Finding.from_document(finding.to_document()) == finding
 

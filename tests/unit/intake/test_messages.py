@@ -116,6 +116,8 @@ def test_a_message_has_its_own_id_and_the_event_id_of_its_record() -> None:
         changed_by=caller,
         changed_from=detail["sourceIPAddress"],
         changed_with=detail["userAgent"],
+        changed_in=detail["awsRegion"],
+        changed_event=detail["eventID"],
     )
 
 
@@ -128,8 +130,10 @@ def test_a_message_has_the_change_of_a_role_that_can_have_removed_a_permission(n
     assert change == RoleChange(
         detail["eventID"], detail["eventName"], at, detail["userIdentity"]["arn"], role_name=ROLE.name
     )
-    requested = json.loads(check_request_body([ORDERS], changed_by=change.by, role_changes=[change]))
+    by_event = {"changed_event": detail["eventID"], "changed_in": "eu-west-1"}
+    requested = json.loads(check_request_body([ORDERS], changed_by=change.by, role_changes=[change], **by_event))
     assert read_one(requested).role_changes == (change,)
+    assert (read_one(requested).changed_event, read_one(requested).changed_in) == (detail["eventID"], "eu-west-1")
     assert read_one(requested).changed_by == change.by
 
 

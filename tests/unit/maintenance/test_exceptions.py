@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from permission_guard.config.document import GuardConfig
-from permission_guard.delivery.alerts.slack.message import digest_payload
-from permission_guard.delivery.alerts.sns.message import digest_publication
+from permission_guard.delivery.alerts.slack.message import payload
+from permission_guard.delivery.alerts.sns.message import publication
+from permission_guard.delivery.digests import compose_digest
 from permission_guard.maintenance.state import ExceptionMemory, MaintenanceState
 from permission_guard.model.suppressions import SuppressedBy
 from tests.fakes import ACCOUNT
@@ -29,12 +30,12 @@ def lines(account: Account) -> list[list[str]]:
 
 def mailed(digest: Digest) -> str:
     """Return a digest as SNS sends it."""
-    return digest_publication(digest).message
+    return publication(compose_digest(digest)).message
 
 
 def shown_in_slack(digest: Digest) -> str:
     """Return a digest as Slack gets it."""
-    return str(digest_payload(digest))
+    return str(payload(compose_digest(digest)))
 
 
 def test_the_owner_is_named_once_a_week_before_the_end() -> None:

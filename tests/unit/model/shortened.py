@@ -11,7 +11,7 @@ from permission_guard.aws.senders.event_bus import EventBus
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.delivery.alerts.slack import message as slack
 from permission_guard.delivery.alerts.sns.channel import SnsChannel
-from permission_guard.delivery.message import compose
+from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.tickets.ops_item.system import OpsItems
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun
 from permission_guard.findings.fit import document_size, fit
@@ -25,6 +25,7 @@ from permission_guard.model.verdicts import Remedy
 from tests import aws_limits
 from tests.fakes import ACCOUNT, NOW, REGION, ROLE_ARN, TABLE_NAME, TARGET, a_finding
 from tests.unit.model.filled import Client, Sent, filled, of_size
+from tests.unit.model.shortened_tickets import SHORTENED_TICKETS, product_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,7 +99,7 @@ def checkpoint(extra: int) -> Sent:
 def publication(finding: Finding) -> dict[str, Any]:
     """Return the request that publishes a finding to the topic."""
     sns = Client("sns", lambda _params: {"MessageId": "1"})
-    SnsChannel(sns.client, TOPIC_ARN).send(finding, None)
+    SnsChannel(sns.client, TOPIC_ARN).send(compose(finding), None)
     (request,) = sns.of("Publish")
     return request
 
@@ -115,10 +116,7 @@ def topic_message(extra: int) -> Sent:
     request = publication(finding)
     text = request["Message"]
     shown = all(remedy.text in text for remedy in finding.remedies if remedy.kind == "aws-cli") and "Evidence:" in text
-    notice = (
-        text.endswith("How to fix it (SAM and CloudFormation). See the finding in the findings table.\n")
-        and "yy" not in text
-    )
+    notice = "Omitted because of the size limit: How to fix it (SAM and CloudFormation).\n" in text and "yy" not in text
     is_complete = shown and (notice or finding.remedies[-1].text in text)
     return Sent([aws_limits.publication_size(request)], is_complete, notice)
 
@@ -132,7 +130,7 @@ def topic_subject(extra: int) -> Sent:
     )
     request = publication(finding)
     notice = request["Subject"].endswith("t...")
-    return Sent([len(request["Subject"])], compose(finding).headline in request["Message"], notice)
+    return Sent([len(request["Subject"])], compose(finding).line in request["Message"], notice)
 
 
 def ops_item(finding: Finding) -> dict[str, Any]:
@@ -205,39 +203,26 @@ def slack_blocks(extra: int) -> Sent:
     posted = blocks(of(count + extra))
     text = json.dumps(posted)
     shown = sum(f"aws {number:02}" in text for number in range(count + extra))
-    notice = "Omitted because of Slack's size limit: How to fix it (AWS CLI), Evidence." in text
-    is_complete = shown == (count if notice or not extra else 0) and "Finding id" in text
+    notice = "Omitted because of Slack's size limit: What is wrong, Evidence." in text
+    is_complete = shown == count + extra and "Finding id" in text
     return Sent([len(posted)], is_complete and (notice or "Evidence" in text), notice)
 
 
 def blocks(finding: Finding) -> Any:
     """Return the blocks of a finding's message."""
-    return slack.payload(finding)["blocks"]
+    return slack.payload(compose(finding))["blocks"]
 
 
 def slack_header(extra: int) -> Sent:
     """Post a finding with a long title."""
     finding = filled(
         lambda count: a_finding(title="t" * count + "!"),
-        lambda one: len(f"! {compose(one).headline}"),
+        lambda one: len(compose(one).headline),
         limits.SLACK_HEADER_CHARACTERS + extra,
     )
-    body = slack.payload(finding)
+    body = slack.payload(compose(finding))
     header = blocks(finding)[0]["text"]["text"]
     return Sent([len(header)], body["text"] == compose(finding).headline, header.endswith("t…"))
-
-
-def slack_fields(extra: int) -> Sent:
-    """Post a message with many facts; what is no field is in the context."""
-    bare = compose(a_finding())
-    fields = blocks(a_finding())[-2]["fields"]
-    more = [(f"Fact {number}", "x") for number in range(limits.SLACK_FIELDS - len(fields) + extra)]
-    posted: Any = slack.blocks(a_finding(), replace(bare, facts=(*bare.facts, *more)))
-    shown = json.dumps(posted[-2:])
-    context = json.dumps(posted[-1])
-    return Sent(
-        [len(posted[-2]["fields"])], all(label in shown for label, _ in (*bare.facts, *more)), "Fact" in context
-    )
 
 
 SHORTENED: Mapping[str, Callable[[int], Sent]] = {
@@ -249,11 +234,15 @@ SHORTENED: Mapping[str, Callable[[int], Sent]] = {
     "OPS_ITEM_TAG": ops_item_tag,
     "SLACK_BLOCKS": slack_blocks,
     "SLACK_HEADER_CHARACTERS": slack_header,
-    "SLACK_FIELDS": slack_fields,
     "FINDING_DOCUMENT": finding_document,
     "CHECKPOINT": checkpoint,
+    **SHORTENED_TICKETS,
 }
 """By limit: sends what has its size and some bytes, characters or blocks more."""
 
-NOT_REACHED: Mapping[str, Callable[[int], Sent]] = {"EVENT_ENTRY": event_entry, "TABLE_ITEM": table_item}
+NOT_REACHED: Mapping[str, Callable[[int], Sent]] = {
+    "EVENT_ENTRY": event_entry,
+    "TABLE_ITEM": table_item,
+    "ASFF_FIELD_CHARACTERS": product_field,
+}
 """Nothing is as large: our own limits on documents and checkpoints are lower."""

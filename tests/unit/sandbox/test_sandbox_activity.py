@@ -44,14 +44,14 @@ def texts(activity: Activity) -> list[str]:
 def test_findings_alerts_and_tickets_are_a_line_each() -> None:
     """A finding, its alert and its ticket are a line each, with the time."""
     account = Account()
-    account.seen = {"findings": [FINDING], "alerts": [{"Subject": "[HIGH] Finding Opened"}], "tickets": [TICKET]}
+    account.seen = {"findings": [FINDING], "alerts": [{"Subject": "[HIGH] Opened: orders"}], "tickets": [TICKET]}
     activity = follow(account)
 
     lines = list(activity.lines())
 
     assert [" ".join(line.split()) for line in lines] == [
         "21:05:41 Permission Guard: finding open PG102 (high): orders allows any bucket",
-        "21:05:41 Permission Guard: alert [HIGH] Finding Opened",
+        "21:05:41 Permission Guard: alert [HIGH] Opened: orders",
         "21:05:41 Permission Guard: OpsItem Open oi-1: PG102: orders allows any bucket",
     ]
 

@@ -15,7 +15,7 @@ from permission_guard.delivery.alerts.alert_tests import send_test
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.digests import send_digest
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
-from permission_guard.delivery.transitions import deliver_event
+from permission_guard.delivery.transitions import deliver_event, others_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.bus.events import BusEvent
     from permission_guard.config.document import GuardConfig
-    from permission_guard.delivery.alerts.base import AlertChannel
+    from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryResult
+
+    AlertSender = Callable[[BusEvent, Sequence[BusEvent]], Sequence[DeliveryResult]]
 
 
 def _sns(settings: AlertSettings, client: Callable[[Any], Any]) -> AlertChannel | None:
@@ -51,8 +53,8 @@ CHANNELS: Mapping[str, Callable[[AlertSettings, Callable[[Any], Any]], AlertChan
 """Every channel by name: a function that creates it, or returns None if the settings do not enable it."""
 
 
-def alert_sender(environment: Mapping[str, str], config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
-    """Return what sends the alerts of the transition that an event names.
+def alert_sender(environment: Mapping[str, str], config: GuardConfig) -> AlertSender:
+    """Return what sends the alerts of the transition that an event names, given all events of its batch.
 
     ConfigurationError if a setting is missing.
     """
@@ -78,18 +80,21 @@ def test_sender(environment: Mapping[str, str]) -> Callable[[AlertTest], Sequenc
 
 
 @latest
-def _sender(settings: AlertSettings, config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
-    return partial(
-        deliver_event,
-        findings=FindingReader(client("dynamodb"), settings.findings_table),
-        send=partial(
-            send,
-            channels=_channels(settings),
-            ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
-            min_severity=config.alerts.min_severity,
-            baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
-        ),
+def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
+    findings = FindingReader(client("dynamodb"), settings.findings_table)
+    alert = partial(
+        send,
+        channels=_channels(settings),
+        ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
+        min_severity=config.alerts.min_severity,
+        baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
     )
+
+    def send_event(event: BusEvent, batch: Sequence[BusEvent]) -> Sequence[DeliveryResult]:
+        others = cache(partial(others_of, event, batch, findings))
+        return deliver_event(event, findings, partial(alert, others=others))
+
+    return send_event
 
 
 @cache

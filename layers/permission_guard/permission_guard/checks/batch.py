@@ -302,6 +302,8 @@ def _check_request(messages: Sequence[QueueMessage]) -> CheckRequest:
         changed_by=changed.changed_by if changed else "",
         changed_from=changed.changed_from if changed else "",
         changed_with=changed.changed_with if changed else "",
+        changed_in=changed.changed_in if changed else "",
+        changed_event=changed.changed_event if changed else "",
         role_changes=tuple(dict.fromkeys(change for message in messages for change in message.role_changes)),
         iam_change=any(message.is_of_iam for message in messages),
         # An event names the function: its findings are alerted by themselves.

@@ -27,10 +27,11 @@ class CheckRequest:
     rules with a grace period then report. A `full` check also reads which other functions use the function's roles.
     `denied_calls` are the calls about the function that AWS denied, and `role_changes` the calls that can have removed
     permissions from its roles. `changed_by` is the ARN of who made the last change, `changed_from` the address and
-    `changed_with` the user agent of that call, where an event names them. `iam_change` is true if a role or a policy
-    was changed: until IAM propagates that, a read can have the old state. `baseline` is true for a check that only the
-    first sweep requested: one digest reports its findings. `redelivered` is true if a message was delivered before: its
-    check may have been recorded, and have ended before it requested other checks. `callers` are all who made a change.
+    `changed_with` the user agent of that call, `changed_event` the id of its event and `changed_in` the event's region,
+    where an event names them. `iam_change` is true if a role or a policy was changed: until IAM propagates that, a read
+    can have the old state. `baseline` is true for a check that only the first sweep requested: one digest reports its
+    findings. `redelivered` is true if a message was delivered before: its check may have been recorded, and have ended
+    before it requested other checks. `callers` are all who made a change.
     """
 
     event_ids: tuple[str, ...] = ()
@@ -38,6 +39,8 @@ class CheckRequest:
     changed_by: str = ""
     changed_from: str = ""
     changed_with: str = ""
+    changed_in: str = ""
+    changed_event: str = ""
     requested_at: float = 0.0
     after_grace_period: bool = False
     full: bool = False
@@ -52,7 +55,14 @@ class CheckRequest:
     @property
     def cause(self) -> Cause:
         """What led to the changes that the check finds."""
-        return Cause(self.event_ids, self.changed_by, self.changed_from, self.changed_with)
+        return Cause(
+            self.event_ids,
+            self.changed_by,
+            self.changed_from,
+            self.changed_with,
+            event_id=self.changed_event,
+            region=self.changed_in,
+        )
 
 
 @record

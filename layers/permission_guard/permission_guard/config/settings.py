@@ -176,11 +176,17 @@ class AlertSettings:
 
 @record
 class TicketSettings:
-    """The settings of the function that opens tickets."""
+    """The settings of the function that opens tickets.
+
+    `ticket_url` is where tickets are opened, and `ticket_secret_arn` the secret with the credentials; each is empty for
+    a system of AWS.
+    """
 
     findings_table: str
     deliveries_table: str
     ticket_system: str
+    ticket_url: str = ""
+    ticket_secret_arn: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -189,6 +195,8 @@ class TicketSettings:
             findings_table=_required(environment, "FINDINGS_TABLE"),
             deliveries_table=_required(environment, "DELIVERIES_TABLE"),
             ticket_system=_required(environment, "TICKET_SYSTEM"),
+            ticket_url=environment.get("TICKET_URL", ""),
+            ticket_secret_arn=environment.get("TICKET_SECRET_ARN", ""),
         )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.delivery.message import FindingMessage
-from permission_guard.delivery.text import one_line
+from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE
+from permission_guard.delivery.message import Fact, Message, Time
+from permission_guard.delivery.text import one_line, parsed_time
 
 if TYPE_CHECKING:
     from permission_guard.bus.alert_tests import AlertTest
@@ -13,18 +14,18 @@ if TYPE_CHECKING:
 _LINE: Final = 300
 
 
-def compose_test(test: AlertTest) -> FindingMessage:
+def compose_test(test: AlertTest) -> Message:
     """Return the test message."""
-    return FindingMessage(
-        headline="[TEST] Permission Guard: test message",
-        resource=f"{test.account} {test.region}",
+    time = parsed_time(test.at)
+    return Message(
+        key=test.key,
+        group=test.key,
+        attributes={"notice": (TEST_DETAIL_TYPE,), "account": (test.account,), "region": (test.region,)},
+        title="[TEST] Permission Guard: test message",
         happened="This is a test message. There is no finding, and nothing to do. Alerts reach you here.",
-        sections=(),
-        facts=(
-            ("Account", test.account),
-            ("Region", test.region),
-            ("Requested by", one_line(test.by, _LINE)),
-            ("Requested at", test.at),
+        references=(
+            Fact("Account", (f"{test.account}, {test.region}",)),
+            Fact("Requested by", (one_line(test.by, _LINE),)),
+            Fact("Requested at", (Time(time) if time else test.at,)),
         ),
-        evidence=(),
     )

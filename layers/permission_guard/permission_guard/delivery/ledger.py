@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.errors import DeliveryBusyError
+from permission_guard.errors import DeliveryBusyError, DeliveryLimitError
 from permission_guard.model.findings import Status
 from permission_guard.records import record
 
@@ -52,6 +52,7 @@ class DeliveryOutcome(StrEnum):
     BELOW_THRESHOLD = "below the severity threshold"
     IN_DIGEST = "reported in the digest of the first sweep"
     NOT_ANNOUNCED = "no alert: none was sent about the finding before"
+    LIMIT_REACHED = "postponed to the next sweep: a limit of the other side is reached"
 
 
 @record(kw_only=True)
@@ -165,6 +166,9 @@ def deliver(
     skipped, and this one is delivered by a later event if the severity has risen meanwhile. Neither is a finding for
     which `instead` returns an outcome. That counts as delivered, but for an end that is not announced: the transition
     before, which is, may arrive later.
+
+    An open finding that `send` cannot deliver because of a limit is recorded like one that is withheld: the sweep hands
+    over every open finding again.
     """
     claim = _claim(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
     repaired = False
@@ -180,22 +184,29 @@ def deliver(
         outcome = instead(finding, claim.reference)
         if outcome is not None:
             recorded = claim.delivered if outcome is DeliveryOutcome.NOT_ANNOUNCED else claim.revision
-            ledger.complete(replace(claim, revision=recorded), None, _expiry(finding, clock()))
+            ledger.complete(replace(claim, revision=recorded), None, expires_at(finding, clock()))
             return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
         if is_withheld(finding, claim.reference):
             latest = current()
             if latest is None or latest.revision != finding.revision or is_withheld(latest, claim.reference):
-                ledger.complete(replace(claim, revision=claim.revision - 1), None, _expiry(finding, clock()))
+                ledger.complete(replace(claim, revision=claim.revision - 1), None, expires_at(finding, clock()))
                 outcome = DeliveryOutcome.BELOW_THRESHOLD
                 return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
             finding = latest
-        reference = send(finding, claim.reference)
+        try:
+            reference = send(finding, claim.reference)
+        except DeliveryLimitError:
+            if finding.status is not Status.OPEN:
+                raise
+            ledger.complete(replace(claim, revision=claim.revision - 1), None, expires_at(finding, clock()))
+            outcome = DeliveryOutcome.LIMIT_REACHED
+            return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
     except BaseException:
         ledger.release(claim)
         raise
     if reference is None:
         reference = claim.reference
-    ledger.complete(claim, reference, _expiry(finding, clock()))
+    ledger.complete(claim, reference, expires_at(finding, clock()))
     outcome = DeliveryOutcome.DELIVERED
     return DeliveryResult(channel=channel, outcome=outcome, reference=reference, repaired=repaired)
 
@@ -246,5 +257,6 @@ def _claim(
     return ledger.claim(identifier, channel, revision, clock())
 
 
-def _expiry(finding: Finding, now: datetime) -> datetime | None:
+def expires_at(finding: Finding, now: datetime) -> datetime | None:
+    """Return when the record of a delivery may be deleted, None for never: only that of a resolved finding may."""
     return now + KEEP_RESOLVED if finding.status is Status.RESOLVED else None

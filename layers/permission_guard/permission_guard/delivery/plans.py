@@ -9,7 +9,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from permission_guard.delivery.text import one_line
+from permission_guard.delivery.text import one_line, shown_time, utc
 from permission_guard.model.findings import APPROVAL, APPROVAL_HOURS, FixResult
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def plan_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
     yield "Calls to AWS", "\n".join(_calls(fix.calls))
     yield "Before and after", "\n".join(_changes(fix.before, fix.after or fix.expected)) or "Nothing changes."
     if fix.rests_on:
-        yield "What the plan rests on", "\n".join([*_entries(fix.rests_on), f"read at: {fix.planned_at}"])
+        yield "What the plan rests on", "\n".join([*_entries(fix.rests_on), f"read at: {shown_time(fix.planned_at)}"])
     if fix.certificate:
         yield "What is certain about the plan", "\n".join(_certificate(fix.certificate))
     if fix.resolves:
@@ -49,10 +49,13 @@ def undo_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
     undo = fix.undo_record
     if undo is None:
         return
-    yield "Undo requested by", one_line(f"{undo.by} at {undo.at}{f': {undo.reason}' if undo.reason else ''}", _VALUE)
+    yield (
+        "Undo requested by",
+        one_line(f"{undo.by} at {shown_time(undo.at)}{f': {undo.reason}' if undo.reason else ''}", _VALUE),
+    )
     if not undo.ended_at:
         return
-    yield "How the undo ended", one_line(f"{undo.ended_at}: {undo.summary}", _VALUE)
+    yield "How the undo ended", one_line(f"{shown_time(undo.ended_at)}: {undo.summary}", _VALUE)
     if undo.calls:
         yield "Calls to AWS that undo it", "\n".join(_calls(undo.calls))
     if undo.before and (others := "\n".join(_changes(fix.after, undo.before))):
@@ -73,7 +76,7 @@ def approved_until(fix: FixRecord) -> str:
     """Return when the approval of a fix ends, empty unless one was given and nothing was applied since."""
     if fix.result is not FixResult.PROPOSED or not fix.decided_by or fix.approve:
         return ""
-    return (datetime.fromisoformat(fix.at) + APPROVAL).isoformat(timespec="seconds")
+    return utc(datetime.fromisoformat(fix.at) + APPROVAL)
 
 
 def _validity(fix: FixRecord) -> str:

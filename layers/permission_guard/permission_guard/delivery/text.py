@@ -6,13 +6,12 @@ plain one.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from permission_guard.model.targets import JSON
+import re
+from datetime import UTC, datetime
 
 ELLIPSIS = "…"
+_LONGEST_TIME = 40
+_SENTENCE_END = re.compile(r"\.(?= +[A-Z])")
 
 
 def one_line(text: str, limit: int) -> str:
@@ -34,9 +33,24 @@ def listing(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in lines)
 
 
-def as_json(value: JSON) -> str:
-    """Return a JSON value on indented lines, with non-ASCII characters escaped so that all of them are visible."""
-    return json.dumps(value, indent=2, sort_keys=False, default=str)
+def utc(time: datetime) -> str:
+    """Return a time in UTC to the second, such as `2026-11-20T10:15:30Z`."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def parsed_time(text: str) -> datetime | None:
+    """Return an ISO-8601 time, in UTC if it has no zone; None if the text is no time."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def shown_time(text: str) -> str:
+    """Return an ISO-8601 time as `utc` does, and any other text on one line."""
+    time = parsed_time(text)
+    return one_line(text, _LONGEST_TIME) if time is None else utc(time)
 
 
 def cut(text: str, limit: int) -> str:
@@ -50,6 +64,12 @@ def cut_bytes(text: str, limit: int) -> str:
     if len(encoded) <= limit:
         return text
     return encoded[: limit - len(ELLIPSIS.encode())].decode(errors="ignore").rstrip() + ELLIPSIS
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of prose: it ends before a space and a capital letter."""
+    match = _SENTENCE_END.search(text)
+    return text[: match.start() + 1] if match else text
 
 
 def _escape(char: str) -> str:

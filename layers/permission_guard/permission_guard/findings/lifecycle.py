@@ -128,7 +128,7 @@ def advanced(finding: Finding, transition: Transition, now: str, cause: Cause = 
         by=cause.by,
         address=cause.address,
         tool=cause.tool,
-        event_id=next(iter(cause.event_ids), ""),
+        event_id=cause.event_id or next(iter(cause.event_ids), ""),
     )
     history = (*finding.history, past)[-MAX_HISTORY:]
     return replace(finding, revision=past.revision, transition=transition, changed_at=now, history=history)
@@ -142,6 +142,8 @@ def _changed(finding: Finding, transition: Transition, now: str, cause: Cause) -
         changed_by=cause.by,
         changed_from=cause.address,
         changed_with=cause.tool,
+        changed_event=cause.event_id,
+        changed_in=cause.region,
     )
 
 

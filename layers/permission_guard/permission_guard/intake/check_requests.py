@@ -31,6 +31,8 @@ def check_request_body(
     changed_by: str = "",
     changed_from: str = "",
     changed_with: str = "",
+    changed_in: str = "",
+    changed_event: str = "",
     role_changes: Sequence[RoleChange] = (),
     iam_change: bool = False,
     baseline: bool = False,
@@ -39,9 +41,10 @@ def check_request_body(
 
     `requested_at` is ISO-8601; what functions share is read after it. `causes` are the ids of the events that led to
     the request; `tool` is the infrastructure code that made the change, `changed_by` the ARN of who made it,
-    `changed_from` the address and `changed_with` the user agent, and `role_changes` the calls that can have removed
-    permissions from a role. `iam_change` is true if one of the events changed a role or a policy, which IAM still has
-    to propagate. `baseline` is true for a request of the first sweep.
+    `changed_from` the address and `changed_with` the user agent, `changed_event` the id of that event and `changed_in`
+    its region, and `role_changes` the calls that can have removed permissions from a role. `iam_change` is true if one
+    of the events changed a role or a policy, which IAM still has to propagate. `baseline` is true for a request of the
+    first sweep.
     """
     optional = {
         "requested_at": requested_at,
@@ -50,6 +53,8 @@ def check_request_body(
         "changed_by": changed_by,
         "changed_from": changed_from,
         "changed_with": changed_with,
+        "changed_in": changed_in,
+        "changed_event": changed_event,
         "role_changes": [asdict(change) for change in role_changes[-MAX_ROLE_CHANGES:]],
         "iam_change": iam_change,
         "baseline": baseline,

@@ -36,8 +36,8 @@ class RecordTargets:
 
     `tool` is the infrastructure code that made the change, "" if it is unknown or nothing was changed. `denied_call` is
     the call that AWS denied because of the execution role, if there was one. `changed_by` is the ARN of the caller,
-    `changed_from` the address and `changed_with` the user agent, each "" if it is unknown; `role_change` is the call if
-    it can have removed a permission from a role.
+    `changed_from` the address and `changed_with` the user agent, each "" if it is unknown, and `changed_in` the region
+    of the event; `role_change` is the call if it can have removed a permission from a role.
     """
 
     event_id: str
@@ -48,6 +48,7 @@ class RecordTargets:
     changed_by: str = ""
     changed_from: str = ""
     changed_with: str = ""
+    changed_in: str = ""
     role_change: RoleChange | None = None
 
 
@@ -79,6 +80,7 @@ def targets_of_record(record: CloudTrailRecord, direction: Direction) -> RecordT
         changed_by=record.caller,
         changed_from=record.address,
         changed_with=record.user_agent,
+        changed_in=record.region,
         role_change=_role_change(record, target) if row.removes else None,
     )
 

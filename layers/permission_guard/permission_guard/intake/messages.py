@@ -43,7 +43,8 @@ class QueueMessage:
     that led to a requested check. `denied_call` is the call that AWS denied because of the execution role, if there was
     one. `times_received` is how often SQS has delivered the message, this time included. `after_iam_change` is true for
     a check request that a change of a role or a policy led to. `changed_by`, `changed_from` and `changed_with` are who
-    made the change, from where and with which user agent. `baseline` is true for a request of the first sweep.
+    made the change, from where and with which user agent; `changed_event` is the id of that event and `changed_in` its
+    region. `baseline` is true for a request of the first sweep.
     """
 
     message_id: str
@@ -62,6 +63,8 @@ class QueueMessage:
     changed_by: str = ""
     changed_from: str = ""
     changed_with: str = ""
+    changed_in: str = ""
+    changed_event: str = ""
     baseline: bool = False
     role_changes: tuple[RoleChange, ...] = ()
     after_iam_change: bool = False
@@ -128,6 +131,8 @@ def _read(record: Mapping[str, JSON], direction: Direction) -> QueueMessage:
         changed_by=found.changed_by,
         changed_from=found.changed_from,
         changed_with=found.changed_with,
+        changed_in=found.changed_in,
+        changed_event=found.event_id if found.targets else "",
         role_changes=(found.role_change,) if found.role_change else (),
     )
 
@@ -185,6 +190,8 @@ def _requested(event: Mapping[str, JSON], message_id: str, times_received: int) 
         changed_by=changed_by,
         changed_from=shown_text(detail.get("changed_from")),
         changed_with=shown_text(detail.get("changed_with")),
+        changed_in=shown_text(detail.get("changed_in")),
+        changed_event=short_event_id(shown_text(detail.get("changed_event"))),
         baseline=detail.get("baseline") is True,
         role_changes=role_changes,
         after_iam_change=detail.get("iam_change") is True,

@@ -72,14 +72,16 @@ CHECK_REQUEST: Final = "check-request/"
 class Cause:
     """What led to a change of a finding: the ids of the events, and the call that the last of them names.
 
-    `by` is the ARN of the caller, `address` from where and `tool` with which user agent it was made; each is empty if
-    no event names it.
+    `by` is the ARN of the caller, `address` from where and `tool` with which user agent it was made, `event_id` is that
+    of the call and `region` where CloudTrail recorded it; each is empty if no event names it.
     """
 
     event_ids: tuple[str, ...] = ()
     by: str = ""
     address: str = ""
     tool: str = ""
+    event_id: str = ""
+    region: str = ""
 
     @property
     def is_event(self) -> bool:
@@ -250,9 +252,10 @@ class Finding:
     ten, the newest last. `first_seen` is when it was opened for the first time, `last_seen` when a check last saw the
     problem, to within a day. The first of `remedies` is for the tool that manages the function, if that is known.
     `changed_by` is the ARN of who made the change that led to the last transition, `changed_from` the address and
-    `changed_with` the user agent of that call, if an event names them. `suppression` is kept while a finding is
-    resolved: it counts again if the problem returns before its end. `baseline` is true for a finding that the digest of
-    the first sweep reports, instead of an alert and a ticket.
+    `changed_with` the user agent of that call, `changed_event` the id of its event and `changed_in` the region of
+    CloudTrail that has it, if an event names them. `suppression` is kept while a finding is resolved: it counts again
+    if the problem returns before its end. `baseline` is true for a finding that the digest of the first sweep reports,
+    instead of an alert and a ticket.
     """
 
     id: str
@@ -279,6 +282,8 @@ class Finding:
     changed_by: str = ""
     changed_from: str = ""
     changed_with: str = ""
+    changed_event: str = ""
+    changed_in: str = ""
     managed_by: ManagedBy | None = None
     fix: FixRecord | None = None
     role_arn: str = ""

@@ -20,8 +20,7 @@ from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
-    from permission_guard.bus.alert_tests import AlertTest
-    from permission_guard.model.digests import Digest
+    from permission_guard.delivery.message import Message
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
@@ -32,24 +31,18 @@ def settings_of(topic_arn: str | None = None, slack_secret_arn: str | None = Non
 
 
 class Channel:
-    """A channel that raises the given errors, one for each send, before it accepts a message."""
+    """A channel that raises the given errors, one for each send, before it accepts a message. It keeps revisions."""
 
     def __init__(self, name: str, *failures: Exception) -> None:
         self.name = name
         self.failures = list(failures)
         self.sent: list[int] = []
 
-    def send(self, finding: Finding, reference: str | None) -> str | None:
+    def send(self, message: Message, reference: str | None) -> str | None:
         if self.failures:
             raise self.failures.pop(0)
-        self.sent.append(finding.revision)
+        self.sent.append(int(message.key.rpartition("-")[2]))
         return None
-
-    def send_digest(self, digest: Digest) -> str | None:
-        raise NotImplementedError
-
-    def send_test(self, test: AlertTest) -> str | None:
-        raise NotImplementedError
 
 
 def test_every_channel_gets_the_alert() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from permission_guard.bus.digests import DIGEST_DETAIL_TYPE, digest_body, read_digest_id
 from permission_guard.bus.events import read_message
 from permission_guard.delivery.alerts.digests import send_digest
-from permission_guard.delivery.alerts.slack.message import MAX_BLOCKS, digest_payload
-from permission_guard.delivery.alerts.sns.message import digest_publication
+from permission_guard.delivery.alerts.slack.message import MAX_BLOCKS, payload
+from permission_guard.delivery.alerts.sns.message import publication
 from permission_guard.delivery.digests import compose_digest
+from permission_guard.delivery.formats.plain import text
 from permission_guard.delivery.ledger import DeliveryOutcome
 from permission_guard.errors import DeliveryError, MalformedEventError, UnrecordedTransitionError
 from permission_guard.model import limits
@@ -17,6 +20,9 @@ from permission_guard.model.digests import Digest, DigestKind, DigestPart, diges
 from permission_guard.model.verdicts import FINDING_ID
 from tests.unit.delivery.alerts import test_base
 from tests.unit.delivery.memory_ledger import MemoryLedger
+
+if TYPE_CHECKING:
+    from permission_guard.delivery.message import Message
 
 ID = digest_id(DigestKind.BASELINE, "123456789012", "us-east-1")
 DIGEST = Digest(
@@ -39,10 +45,10 @@ class Channel(test_base.Channel):
         super().__init__(name, *failures)
         self.digests: list[str] = []
 
-    def send_digest(self, digest: Digest) -> str | None:
+    def send(self, message: Message, reference: str | None) -> str | None:
         if self.failures:
             raise self.failures.pop(0)
-        self.digests.append(digest.id)
+        self.digests.append(message.key)
         return None
 
 
@@ -55,14 +61,13 @@ class Digests(dict[str, Digest]):
 
 def test_a_digest_says_what_to_do_and_then_what_was_found() -> None:
     """Its id has not the form of a finding's: the ledger has both."""
-    assert compose_digest(DIGEST).body == (
+    assert text(compose_digest(DIGEST)) == (
         "First sweep: 2 findings in 123456789012, us-east-1\n\n"
-        "123456789012 us-east-1\n\n"
         "These findings existed when the bot started.\n\n"
         "See all of them:\npermission-guard findings list --region us-east-1\n\n"
         "Findings by rule:\n2 high: PG102 source-missing\n\n"
         "The 2 worst:\na\nb\n\n"
-        f"Account:   123456789012\nRegion:    us-east-1\nDigest id: {ID}\n"
+        f"Account:   123456789012, us-east-1\nDigest id: {ID}\n"
     )
     assert not FINDING_ID.fullmatch(ID)
 
@@ -72,29 +77,29 @@ def test_names_in_a_digest_are_bounded_and_visible() -> None:
     hostile = "\u202eorders\n\n*See all of them:*\n<https://evil.example|click> " + "x" * 1_000
     parts = [{"title": hostile, "lines": [hostile] * 500}]
     digest = Digest.from_document({**DIGEST.to_document(), "title": hostile, "parts": parts})
-    publication, payload = digest_publication(digest), digest_payload(digest)
-    assert "\u202e" not in publication.message
-    assert max(map(len, publication.message.splitlines())) <= 310
-    assert len(publication.message) < 12_000
-    assert len(publication.subject) <= limits.TOPIC_SUBJECT_CHARACTERS
-    assert len(payload["blocks"]) <= MAX_BLOCKS
-    listed = [block for block in payload["blocks"] if "evil.example" in str(block)]
+    sent, posted = publication(compose_digest(digest)), payload(compose_digest(digest))
+    assert "\u202e" not in sent.message
+    assert max(map(len, sent.message.splitlines())) <= 310
+    assert len(sent.message) < 12_000
+    assert len(sent.subject) <= limits.TOPIC_SUBJECT_CHARACTERS
+    assert len(posted["blocks"]) <= MAX_BLOCKS
+    listed = [block for block in posted["blocks"] if "evil.example" in str(block)]
     assert {block["type"] for block in listed} == {"header", "rich_text"}  # both show text literally
 
 
 def test_a_subscription_can_filter_digests() -> None:
     """Not everybody wants them."""
-    assert digest_publication(DIGEST).attributes == {
-        "digest": "baseline",
-        "account": "123456789012",
-        "region": "us-east-1",
+    assert compose_digest(DIGEST).attributes == {
+        "digest": ("baseline",),
+        "account": ("123456789012",),
+        "region": ("us-east-1",),
     }
 
 
 def test_a_command_that_is_too_long_is_omitted() -> None:
     """Half a command does something else."""
     document = {**DIGEST.to_document(), "command": "permission-guard " + "x" * 1_000}
-    assert "permission-guard" not in compose_digest(Digest.from_document(document)).body
+    assert "permission-guard" not in text(compose_digest(Digest.from_document(document)))
 
 
 def test_the_digest_that_a_message_names_is_sent_once_by_every_channel() -> None:

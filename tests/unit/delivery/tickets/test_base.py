@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from permission_guard.bootstrap.tickets import TICKET_SYSTEMS, ticket_system
+from permission_guard.bootstrap.tickets import ticket_system
+from permission_guard.config.settings import TicketSettings
 from permission_guard.delivery.ledger import DeliveryOutcome
-from permission_guard.delivery.tickets.base import update_ticket
-from permission_guard.errors import ConfigurationError
+from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, Mark, Ticket, follow, mark_of, update_ticket
+from permission_guard.errors import ConfigurationError, DeliveryError, DeliveryLimitError
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.verdicts import Severity
 from tests.paths import FINDINGS
@@ -18,32 +19,63 @@ from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 NEWEST = replace(OPENED, revision=4)
+OUTSIDE_AWS = {
+    "github": "https://github.com/acme/platform",
+    "jira": "https://acme.atlassian.net/projects/OPS",
+    "servicenow": "https://acme.service-now.com/incident",
+}
+"""The systems outside AWS, with an address of each."""
 RESOLVED = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transition.RESOLVED)
 
 
 class Tickets:
-    """A ticket system in a dictionary."""
+    """A ticket system in a dictionary: whether each ticket is open, and its mark."""
 
     name = "memory"
 
     def __init__(self) -> None:
-        self.tickets: dict[str, str] = {}
+        self.held: dict[str, Ticket] = {}
+        self.comments: list[str] = []
+        self.limit: DeliveryError | None = None
+
+    @property
+    def tickets(self) -> dict[str, str]:
+        return {
+            reference: f"{'resolved' if one.is_closed else 'open'}, revision {one.mark.revision}"
+            for reference, one in self.held.items()
+        }
+
+    def begin(self) -> None:
+        if self.limit is not None:
+            raise self.limit
+
+    def read(self, reference: str, finding: Finding) -> Ticket | None:
+        return self.held.get(reference)
+
+    def find(self, finding: Finding) -> Ticket | None:
+        return next(iter(self.held.values()), None)
 
     def open(self, finding: Finding) -> str:
-        reference = f"T-{len(self.tickets) + 1}"
-        self.tickets[reference] = f"open, revision {finding.revision}"
+        reference = f"T-{len(self.held) + 1}"
+        self.held[reference] = Ticket(reference=reference, is_closed=False, mark=Mark.of(finding))
         return reference
 
-    def update(self, reference: str, finding: Finding) -> str:
-        self.tickets[reference] = f"open, revision {finding.revision}"
-        return reference
+    def update(self, ticket: Ticket, finding: Finding) -> None:
+        self.held[ticket.reference] = replace(ticket, mark=mark_of(ticket, finding))
 
-    def resolve(self, reference: str, finding: Finding) -> str:
-        self.tickets[reference] = f"resolved, revision {finding.revision}"
-        return reference
+    def resolve(self, ticket: Ticket, finding: Finding) -> None:
+        self.held[ticket.reference] = replace(ticket, is_closed=True, mark=Mark.of(finding))
 
-    def find(self, finding: Finding) -> str | None:
-        return next((reference for reference, state in self.tickets.items() if state.startswith("open")), None)
+    def reopen(self, ticket: Ticket, finding: Finding) -> None:
+        self.held[ticket.reference] = replace(ticket, is_closed=False, mark=Mark.of(finding))
+
+    def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:
+        self.comments.append(text)
+        self.held[ticket.reference] = replace(ticket, mark=Mark.of(finding, has_comment=True))
+
+    def close(self, reference: str) -> None:
+        """Close a ticket as a person does."""
+        self.held[reference] = replace(self.held[reference], is_closed=True)
 
 
 def states_after(*findings: Finding) -> dict[str, str]:
@@ -105,22 +137,40 @@ def test_a_ticket_that_is_not_in_the_ledger_is_found_and_closed() -> None:
     assert list(ledger.held) == [(OPENED.id, "ticket:memory")]
 
 
+def settings(system: str, **more: str) -> TicketSettings:
+    """Return the settings of a deployment with a ticket system."""
+    return TicketSettings("findings", "deliveries", system, **more)
+
+
 def test_the_parameter_names_the_system() -> None:
-    """`none` means no tickets, and makes no client."""
+    """`none` means no tickets, and makes no client. A system outside AWS reads its credentials when it needs them."""
     clients: list[str] = []
-    assert ticket_system("none", clients.append) is None
+    assert ticket_system(settings("none"), clients.append) is None
     assert clients == []
-    system = ticket_system("opsitem", clients.append)
+    system = ticket_system(settings("opsitem"), clients.append)
     assert system is not None
     assert system.name == "opsitem"
     assert clients == ["ssm"]
 
 
+@pytest.mark.parametrize(("name", "url"), OUTSIDE_AWS.items())
+def test_a_system_outside_aws_has_an_address_and_a_secret(name: str, url: str) -> None:
+    """Without the one or the other there is no ticket, and the log says which parameter is missing."""
+    clients: list[str] = []
+    system = ticket_system(settings(name, ticket_url=url, ticket_secret_arn="arn"), clients.append)
+    assert system is not None
+    assert system.name == name
+    assert clients == ["secretsmanager"]
+    with pytest.raises(ConfigurationError, match="TicketUrl must be https"):
+        ticket_system(settings(name, ticket_secret_arn="arn"), clients.append)
+    with pytest.raises(ConfigurationError, match=f"TicketSystem={name} needs TicketSecretArn"):
+        ticket_system(settings(name, ticket_url=url), clients.append)
+
+
 def test_an_unknown_system_is_a_configuration_error() -> None:
     """The message lists the valid names."""
-    with pytest.raises(ConfigurationError, match="TicketSystem is 'jira'; it can be none, opsitem"):
-        ticket_system("jira", lambda _service: None)
-    assert list(TICKET_SYSTEMS) == ["none", "opsitem"]
+    with pytest.raises(ConfigurationError, match="TicketSystem is 'jurassic'; it can be none, opsitem, github"):
+        ticket_system(settings("jurassic"), lambda _service: None)
 
 
 def test_below_the_severity_threshold_no_ticket_is_opened() -> None:
@@ -153,3 +203,80 @@ def test_a_ticket_is_opened_when_the_severity_rises() -> None:
     update_ticket(low, lambda: low, tickets, ledger, min_severity=Severity.HIGH)
     update_ticket(low, lambda: OPENED, tickets, ledger, min_severity=Severity.HIGH)
     assert tickets.tickets == {"T-1": "open, revision 1"}
+
+
+def test_a_ticket_that_a_person_closed_gets_one_comment_and_stays_closed() -> None:
+    """No reopening war, and no comment for each revision."""
+    tickets = Tickets()
+    reference = follow(tickets, OPENED, None)
+    tickets.close("T-1")
+    for revision in (2, 3, 4):
+        follow(tickets, replace(OPENED, revision=revision, transition=Transition.FIX_PROPOSED), reference)
+    assert tickets.tickets == {"T-1": "resolved, revision 4"}
+    assert tickets.comments == [CLOSED_TOO_EARLY]
+
+
+def test_a_reopened_finding_reopens_a_ticket_that_a_person_closed_once() -> None:
+    """A person who closes it again is not overruled until the finding reopens again."""
+    tickets = Tickets()
+    follow(tickets, OPENED, None)
+    tickets.close("T-1")
+    follow(tickets, RESOLVED, "T-1")
+    reopened = replace(OPENED, revision=3, transition=Transition.REOPENED)
+    follow(tickets, reopened, "T-1")
+    assert tickets.tickets == {"T-1": "open, revision 3"}
+    tickets.close("T-1")
+    follow(tickets, replace(reopened, revision=4), "T-1")
+    follow(tickets, replace(reopened, revision=5), "T-1")
+    assert tickets.tickets == {"T-1": "resolved, revision 5"}
+    assert len(tickets.comments) == 1
+
+
+def test_a_lost_table_makes_no_second_ticket() -> None:
+    """The ticket has the finding's id. In the new table revisions start at one again."""
+    tickets = Tickets()
+    follow(tickets, replace(OPENED, revision=7), None)
+    follow(tickets, replace(OPENED, opened_at="2026-12-01T00:00:00.000+00:00"), None)
+    assert tickets.tickets == {"T-1": "open, revision 1"}
+
+
+@pytest.mark.parametrize(
+    ("revision", "is_newer"), [("2", True), ("1", False), ("", False), ("x", False), ("\N{SUPERSCRIPT TWO}", False)]
+)
+def test_a_mark_with_a_newer_revision_is_not_overwritten(revision: str, *, is_newer: bool) -> None:
+    """Even if the ledger's record has expired. A person can write anything into a ticket."""
+    assert Mark.read({"revision": revision, "opened_at": OPENED.opened_at}).is_newer_than(OPENED) is is_newer
+    assert not Mark.read({"revision": revision, "opened_at": "2025-01-01T00:00:00.000+00:00"}).is_newer_than(OPENED)
+    assert not Mark.read({"revision": "9" * 5_000, "opened_at": OPENED.opened_at}).is_newer_than(OPENED)
+
+
+def test_a_mark_is_read_as_it_was_written() -> None:
+    """A status that a person invented counts as open."""
+    mark = Mark.of(RESOLVED, has_comment=True)
+    assert Mark.read(mark.values()) == mark
+    assert Mark.read({"status": "done"}) == Mark()
+
+
+def test_a_limit_postpones_the_ticket_of_an_open_finding_to_the_next_sweep() -> None:
+    """The sweep hands over every open finding. The message does not go to the dead-letter queue."""
+    ledger, tickets = MemoryLedger(), Tickets()
+    tickets.limit = DeliveryLimitError("the monthly quota is reached")
+    (result,) = update_ticket(OPENED, unread, tickets, ledger)
+    assert result.outcome is DeliveryOutcome.LIMIT_REACHED
+    assert tickets.tickets == {}
+    tickets.limit = None
+    (result,) = update_ticket(OPENED, unread, tickets, ledger)
+    assert result.outcome is DeliveryOutcome.DELIVERED
+    assert tickets.tickets == {"T-1": "open, revision 1"}
+
+
+def test_a_limit_does_not_drop_the_end_of_a_finding() -> None:
+    """The sweep does not hand over what is not open: the message stays in its queue."""
+    ledger, tickets = MemoryLedger(), Tickets()
+    update_ticket(OPENED, unread, tickets, ledger)
+    tickets.limit = DeliveryLimitError("the monthly quota is reached")
+    with pytest.raises(DeliveryLimitError):
+        update_ticket(RESOLVED, unread, tickets, ledger)
+    tickets.limit = None
+    update_ticket(RESOLVED, unread, tickets, ledger)
+    assert tickets.tickets == {"T-1": "resolved, revision 2"}

@@ -1,14 +1,15 @@
-"""Read the Slack webhook's URL from Secrets Manager.
+"""Read the Slack webhook's URL and the credentials of a ticket system from Secrets Manager.
 
 It uses boto3 and not Powertools Parameters: the client is injected like every other one, and dropping one value from
-the cache takes one line. A rotated secret is read after `max_age`, or at once when Slack rejects the old URL.
+the cache takes one line. A rotated secret is read after `max_age`, or at once when the other side rejects the old one.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,12 +17,12 @@ from permission_guard.delivery.alerts.slack.message import DEFAULT_WEBHOOK_PREFI
 from permission_guard.errors import ConfigurationError, DeliveryError, error_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 MAX_AGE = 300.0
-"""Seconds for which a URL is used before it is read again."""
+"""Seconds for which a value is used before it is read again."""
 
 _PERMANENT = frozenset(
     {
@@ -34,47 +35,46 @@ _PERMANENT = frozenset(
 )
 
 
-class WebhookSecret:
-    """A webhook URL in a secret: the URL itself, or JSON `{"webhook_url": "…"}`.
+Value = TypeVar("Value")
 
-    The URL is never in a log, a message or a `repr`. Errors name the secret, not its value. `clock` returns seconds.
-    Unlike `time.monotonic`, it must continue while the execution environment is frozen.
+
+class _Secret(Generic[Value]):
+    """A secret that is kept for a few minutes. Its value is never in a log, a message or a `repr`.
+
+    Errors name the secret, not its value. `clock` returns seconds. Unlike `time.monotonic`, it must continue while the
+    execution environment is frozen.
     """
 
     def __init__(
         self,
         client: SecretsManagerClient,
         secret_arn: str,
-        prefix: str = DEFAULT_WEBHOOK_PREFIX,
         *,
         max_age: float = MAX_AGE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._secrets = client
         self._secret_arn = secret_arn
-        self._prefix = prefix
         self._max_age = max_age
         self._clock = clock
-        self._cached: tuple[float, str] | None = None
+        self._cached: tuple[float, Value] | None = None
 
-    def get(self) -> str:
-        """Return the URL. ConfigurationError if the secret cannot be read or has no valid URL."""
+    def get(self) -> Value:
+        """Return the value. ConfigurationError if the secret cannot be read or has no valid value."""
         if self._cached is not None:
-            read_at, url = self._cached
+            read_at, value = self._cached
             if 0 <= self._clock() - read_at < self._max_age:
-                return url
-        url = _webhook_url(self._read())
-        if not _may_be_used(url, self._prefix):
-            raise ConfigurationError(
-                f"the secret {self._secret_arn} has no webhook URL that begins with {self._prefix}: store the URL "
-                'itself, or JSON {"webhook_url": "<URL>"}'
-            )
-        self._cached = (self._clock(), url)
-        return url
+                return value
+        value = self._parse(self._read())
+        self._cached = (self._clock(), value)
+        return value
 
     def forget(self) -> None:
         """Read the secret again the next time."""
         self._cached = None
+
+    def _parse(self, text: str) -> Value:
+        raise NotImplementedError
 
     def _read(self) -> str:
         try:
@@ -88,6 +88,67 @@ class WebhookSecret:
             ) from error
         except BotoCoreError as error:
             raise DeliveryError(f"Secrets Manager could not be reached: {type(error).__name__}") from error
+
+
+class WebhookSecret(_Secret[str]):
+    """A webhook URL in a secret: the URL itself, or JSON `{"webhook_url": "…"}`."""
+
+    def __init__(
+        self,
+        client: SecretsManagerClient,
+        secret_arn: str,
+        prefix: str = DEFAULT_WEBHOOK_PREFIX,
+        *,
+        max_age: float = MAX_AGE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(client, secret_arn, max_age=max_age, clock=clock)
+        self._prefix = prefix
+
+    def _parse(self, text: str) -> str:
+        url = _webhook_url(text)
+        if not _may_be_used(url, self._prefix):
+            raise ConfigurationError(
+                f"the secret {self._secret_arn} has no webhook URL that begins with {self._prefix}: store the URL "
+                'itself, or JSON {"webhook_url": "<URL>"}'
+            )
+        return url
+
+
+class CredentialsSecret(_Secret[Mapping[str, str]]):
+    """The credentials of a ticket system in a secret: JSON with the given names, such as `{"token": "…"}`."""
+
+    def __init__(
+        self,
+        client: SecretsManagerClient,
+        secret_arn: str,
+        names: Sequence[str],
+        *,
+        max_age: float = MAX_AGE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(client, secret_arn, max_age=max_age, clock=clock)
+        self._names = tuple(names)
+
+    def _parse(self, text: str) -> Mapping[str, str]:
+        values = _credentials(text, self._names)
+        if values is None:
+            form = json.dumps(dict.fromkeys(self._names, "..."))
+            raise ConfigurationError(f"the secret {self._secret_arn} has no credentials: store JSON {form}")
+        return values
+
+
+def _credentials(secret: str, names: Sequence[str]) -> dict[str, str] | None:
+    """Return the named values, None if one is missing or cannot be in a header. It does not raise, as below."""
+    try:
+        document = json.loads(secret)
+    except ValueError:
+        return None
+    if not isinstance(document, dict):
+        return None
+    values = {name: value.strip() for name in names if isinstance(value := document.get(name), str)}
+    is_valid = all(value and value.isascii() and value.isprintable() for value in values.values())
+    return values if is_valid and len(values) == len(names) else None
 
 
 def _webhook_url(secret: str) -> str:

@@ -73,6 +73,8 @@ class CheckQueue:
             "changed_by": request.changed_by,
             "changed_from": request.changed_from,
             "changed_with": request.changed_with,
+            "changed_in": request.changed_in,
+            "changed_event": request.changed_event,
             "role_changes": request.role_changes,
             "iam_change": request.iam_change,
             "baseline": request.baseline,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from permission_guard.delivery.alert_tests import compose_test
 from permission_guard.delivery.alerts.base import to_every_channel
 from permission_guard.delivery.ledger import deliver_once
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from permission_guard.bus.alert_tests import AlertTest
-    from permission_guard.delivery.alerts.base import AlertChannel
+    from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
 
 
@@ -21,8 +22,9 @@ def send_test(test: AlertTest, channels: Sequence[AlertChannel], ledger: Deliver
 
     After all channels were tried, DeliveryError names those that failed.
     """
+    message = compose_test(test)
     return to_every_channel(
         channels,
-        lambda channel: deliver_once(ledger, channel.name, test.key, partial(channel.send_test, test)),
+        lambda channel: deliver_once(ledger, channel.name, test.key, partial(channel.send, message, None)),
         what=test.key,
     )

@@ -1,13 +1,16 @@
 """Alert channels: which transitions of a finding are alerted, and how an alert reaches every channel.
 
-To add a channel, add a formatter (pure), a class that sends, and a line in `CHANNELS`.
+To add a channel, add a class that sends a message, with a formatter (pure) if none of `formats/` fits, and a line in
+`CHANNELS`.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from permission_guard.delivery.alerts.together import Together
 from permission_guard.delivery.announcements import instead_of_alert, no_baseline
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
 from permission_guard.errors import DeliveryError, PermissionGuardError
@@ -17,11 +20,10 @@ from permission_guard.model.verdicts import Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from permission_guard.bus.alert_tests import AlertTest
+    from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.announcements import ReadBaseline
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.transitions import Current
-    from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
 
 
@@ -42,26 +44,6 @@ ALERTED = frozenset(
 """The transitions for which alerts are sent."""
 
 
-class AlertChannel(Protocol):
-    """A system that shows alerts to people."""
-
-    @property
-    def name(self) -> str:
-        """The channel's name in the delivery ledger; do not rename a channel that was deployed."""
-
-    def send(self, finding: Finding, reference: str | None) -> str | None:
-        """Send one alert about a finding; DeliveryError when the system did not accept it.
-
-        `reference` is that of the last delivery of the same finding. Return that of this delivery, None if it has none.
-        """
-
-    def send_digest(self, digest: Digest) -> str | None:
-        """Send a digest; DeliveryError when the system did not accept it. Return the delivery's reference."""
-
-    def send_test(self, test: AlertTest) -> str | None:
-        """Send a test message; DeliveryError when the system did not accept it. Return the delivery's reference."""
-
-
 def send(
     finding: Finding,
     current: Current,
@@ -70,29 +52,43 @@ def send(
     *,
     min_severity: Severity = Severity.LOW,
     baseline: ReadBaseline = no_baseline,
+    others: Callable[[], Sequence[Finding]] = tuple,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> list[DeliveryResult]:
     """Send an alert about a finding to every channel, once each. `current` reads the finding as it is now.
 
-    Below the severity threshold nothing is sent, and nothing about what was never announced.
+    Below the severity threshold nothing is sent, and nothing about what was never announced. `others` are the findings
+    of other events that arrived with this one: those of the same group are in the same message.
 
     After all channels were tried, raise one DeliveryError that names those that failed. The ledger has the successful
     deliveries, so the retry sends only the others.
     """
     if finding.transition not in ALERTED:
         return [DeliveryResult(channel=channel.name, outcome=DeliveryOutcome.NOT_ALERTED) for channel in channels]
-    return to_every_channel(
-        channels,
-        lambda channel: deliver(
-            ledger,
-            channel.name,
-            finding,
-            partial(_send, channel),
-            current=current,
-            is_withheld=lambda one, _reference: one.severity.is_below(min_severity),
-            instead=lambda one, _reference: instead_of_alert(one, baseline),
-        ),
-        what=f"revision {finding.revision} of finding {finding.id}",
-    )
+
+    def is_withheld(one: Finding, _reference: str | None = None) -> bool:
+        return one.severity.is_below(min_severity)
+
+    def alerted() -> Sequence[Finding]:
+        return [one for one in others() if not is_withheld(one) and instead_of_alert(one, baseline) is None]
+
+    def to_channel(channel: AlertChannel) -> DeliveryResult:
+        together = Together(channel, ledger, alerted, clock)
+        try:
+            return deliver(
+                ledger,
+                channel.name,
+                finding,
+                partial(_send, together),
+                current=current,
+                is_withheld=is_withheld,
+                instead=lambda one, _reference: instead_of_alert(one, baseline),
+                clock=clock,
+            )
+        finally:
+            together.record()
+
+    return to_every_channel(channels, to_channel, what=f"revision {finding.revision} of finding {finding.id}")
 
 
 def to_every_channel(
@@ -112,9 +108,9 @@ def to_every_channel(
     return results
 
 
-def _send(channel: AlertChannel, finding: Finding, reference: str | None) -> str | None:
+def _send(together: Together, finding: Finding, reference: str | None) -> str | None:
     """Send an alert, unless the transition has none: after a repair of the ledger it is another one."""
-    return channel.send(finding, reference) if finding.transition in ALERTED else None
+    return together.send(finding, reference) if finding.transition in ALERTED else None
 
 
 def _reason(error: Exception) -> str:

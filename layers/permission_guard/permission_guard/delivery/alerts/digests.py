@@ -6,13 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.delivery.alerts.base import to_every_channel
+from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.ledger import deliver_once
 from permission_guard.errors import UnrecordedTransitionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from permission_guard.delivery.alerts.base import AlertChannel
+    from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
     from permission_guard.model.digests import Digest
 
@@ -35,8 +36,9 @@ def send_digest(
     digest = digests.digest(digest_id)
     if digest is None:
         raise UnrecordedTransitionError(f"a message names the digest {digest_id}, which does not exist")
+    message = compose_digest(digest)
     return to_every_channel(
         channels,
-        lambda channel: deliver_once(ledger, channel.name, digest.id, partial(channel.send_digest, digest)),
+        lambda channel: deliver_once(ledger, channel.name, digest.id, partial(channel.send, message, None)),
         what=f"digest {digest.id}",
     )

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from permission_guard.delivery.tickets.ops_item.content import MAX_VALUE, content, is_stale, status_to_set
-from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
+from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.ops_item.content import MAX_VALUE, content
+from permission_guard.model.findings import Finding, FixRecord, FixResult
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.verdicts import Remedy, Severity
 from tests.paths import FINDINGS
@@ -32,7 +33,8 @@ def test_a_new_ops_item_has_the_problem_the_severity_and_the_fix() -> None:
     assert item.title == "PG201: orders cannot read its SQS queue"
     assert item.severity == "2"
     assert "**A problem was found.**" in item.description
-    assert f"`{OPENED.function_arn}`" in item.description
+    assert "[orders](<https://us-east-1.console.aws.amazon.com/lambda/home" in item.description
+    assert "high" not in item.description.lower()
     assert OPENED.reason in item.description
     assert f"```\n{OPENED.remedies[0].text}\n```" in item.description
     assert item.data["fix_with_terraform"] == OPENED.remedies[1].text
@@ -116,7 +118,7 @@ def test_remedies_of_one_kind_are_joined() -> None:
 def test_a_command_that_is_too_long_is_not_cut() -> None:
     """Half a command does something else."""
     data = content(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 20_001),))).data
-    assert data["fix_with_aws-cli"] == "Too long for an OpsItem: see the finding in the findings table."
+    assert data["fix_with_aws-cli"] == (f"Too long for an OpsItem: see permission-guard findings show {OPENED.id}")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def test_opscenter_accepts_the_ops_item_of_any_finding(finding: Finding) -> None
 def test_a_name_cannot_link_or_format() -> None:
     """OpsCenter renders Markdown: a name is shown literally."""
     item = content(replace(OPENED, reason=HOSTILE, subject=HOSTILE, remedies=(Remedy("aws-cli", "a ```` b"),)))
-    assert r"\<script\> \[click\](https://evil.example)" in item.description
+    assert r"\<script\> \[click\](https:&#8203;//evil.example)" in item.description
     assert "- Subject: `<script> [click](https://evil.example) ![x](y) 'code' ''' # *b*" in item.description
     assert "`````\na ```` b\n`````" in item.description
 
@@ -180,46 +182,21 @@ def test_what_the_description_omits_is_in_the_operational_data() -> None:
     assert item.data["fix_with_aws-cli"] == "x" * 1_500
 
 
-@pytest.mark.parametrize(
-    ("finding", "earlier", "status"),
-    [
-        (OPENED, {"status": "open"}, None),
-        (OPENED, {}, None),
-        (OPENED, {"status": "resolved"}, "Open"),
-        (OPENED, {"status": "suppressed"}, "Open"),
-        (RESOLVED, {"status": "open"}, "Resolved"),
-        (RESOLVED, {"status": "resolved"}, "Resolved"),
-        (replace(OPENED, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED), {"status": "open"}, "Resolved"),
-    ],
-)
-def test_the_status_follows_the_finding_and_keeps_what_a_person_set(
-    finding: Finding, earlier: dict[str, str], status: str | None
-) -> None:
-    """InProgress is not set back, and only an OpsItem that was closed with the finding reopens with it."""
-    assert status_to_set(finding, earlier) == status
+def test_the_mark_is_in_the_operational_data() -> None:
+    """It says what the finding was at the bot's last write."""
+    data = content(RESOLVED).data
+    assert Mark.read(data) == Mark.of(RESOLVED)
+    assert {"comment", "has_comment"}.isdisjoint(data)
 
 
-@pytest.mark.parametrize(
-    ("revision", "stale"),
-    [
-        ("2", True),
-        ("1", False),
-        ("0", False),
-        ("", False),
-        ("x", False),
-        ("\N{SUPERSCRIPT TWO}", False),
-        ("9" * 5_000, False),
-    ],
-)
-def test_an_ops_item_with_a_newer_revision_is_not_overwritten(revision: str, *, stale: bool) -> None:
-    """Even if the ledger's record has expired."""
-    assert is_stale(OPENED, {"revision": revision, "opened_at": OPENED.opened_at}) is stale
-
-
-def test_an_ops_item_of_a_former_table_is_updated() -> None:
-    """In a recreated table revisions start at one again: the later `opened_at` is the newer one."""
-    assert not is_stale(OPENED, {"revision": "7", "opened_at": "2025-01-01T00:00:00.000+00:00"})
-    assert not is_stale(OPENED, {"revision": "7"})
+def test_a_comment_is_a_value_that_ends_with_the_next_opening() -> None:
+    """OpsCenter keeps a value that is not written again."""
+    first = content(OPENED, {}, mark=Mark.of(OPENED, has_comment=True), comment="Closed too early.").data
+    assert (first["comment"], first["has_comment"]) == ("Closed too early.", "true")
+    kept = content(APPLIED, first, mark=Mark.of(APPLIED, has_comment=True)).data
+    assert "comment" not in kept
+    over = content(APPLIED, first).data
+    assert (over["comment"], over["has_comment"]) == ("There is no comment.", "false")
 
 
 def test_the_owner_of_the_function_is_in_the_operational_data() -> None:

@@ -1,17 +1,14 @@
-"""The Slack channel: posts one message for each transition to an incoming webhook."""
+"""The Slack channel: posts messages to an incoming webhook."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.delivery.alerts.slack.message import digest_payload, payload, test_payload
+from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from permission_guard.bus.alert_tests import AlertTest
-    from permission_guard.model.digests import Digest
-    from permission_guard.model.findings import Finding
-    from permission_guard.model.targets import JSON
+    from permission_guard.delivery.message import Message
 
 
 _URL_IS_STALE = frozenset({401, 403, 404, 410})
@@ -28,30 +25,19 @@ class WebhookUrl(Protocol):
 
 
 class SlackChannel:
-    """Posts findings to one Slack channel, through its incoming webhook."""
+    """Posts messages to one Slack channel, through its incoming webhook."""
 
     name = "slack"
 
     def __init__(self, webhook_url: WebhookUrl) -> None:
         self._webhook_url = webhook_url
 
-    def send(self, finding: Finding, reference: str | None) -> None:  # noqa: ARG002 - a webhook leaves no reference
-        """Post the finding; DeliveryError when Slack did not accept it."""
-        self._post(payload(finding))
-
-    def send_digest(self, digest: Digest) -> None:
-        """Post a digest; DeliveryError when Slack did not accept it."""
-        self._post(digest_payload(digest))
-
-    def send_test(self, test: AlertTest) -> None:
-        """Post a test message; DeliveryError when Slack did not accept it."""
-        self._post(test_payload(test))
-
-    def _post(self, content: dict[str, JSON]) -> None:
+    def send(self, message: Message, reference: str | None) -> None:  # noqa: ARG002 - a webhook leaves no reference
+        """Post a message; DeliveryError when Slack did not accept it."""
         # slack_sdk is imported only when a message is sent: it takes longer than the rest of the cold start.
         from permission_guard.delivery.alerts.slack.webhook import post  # noqa: PLC0415
 
-        result = post(self._webhook_url.get(), content)
+        result = post(self._webhook_url.get(), payload(message))
         if result.accepted:
             return
         if result.status in _URL_IS_STALE:

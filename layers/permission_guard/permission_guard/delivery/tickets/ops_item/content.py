@@ -4,28 +4,29 @@ A person reads the description first: at most 2,048 bytes of Markdown. The opera
 value takes at most 20 KB. Limits:
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html
 
-The operational data `history` has the finding's transitions, and `status` the finding's status at the bot's last write.
-The next write compares the two statuses to know whether the bot or a person closed the OpsItem.
+The operational data `history` has the finding's transitions. `revision`, `opened_at`, `status` and `has_comment` are
+the mark: the finding at the bot's last write.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final
 
-from permission_guard.delivery.message import SectionStyle, compose
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.markdown import markdown
 from permission_guard.delivery.plans import plan_parts
 from permission_guard.delivery.text import cut_bytes, listing, one_line
+from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.titles import title
 from permission_guard.model import limits
-from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from permission_guard.delivery.message import Section
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
@@ -41,19 +42,17 @@ MAX_TAG = limits.OPS_ITEM_TAG
 _SEVERITIES = {Severity.CRITICAL: "1", Severity.HIGH: "2", Severity.MEDIUM: "3", Severity.LOW: "4"}
 _PRIORITIES = {Severity.CRITICAL: 1, Severity.HIGH: 2, Severity.MEDIUM: 3, Severity.LOW: 4}
 
-# A person can write anything into the operational data.
-_REVISION = re.compile(r"\d{1,18}", re.ASCII)
+UNRESOLVED: Final = ("Open", "InProgress")
+CLOSED: Final = frozenset({"Resolved", "Closed"})
+
 _HISTORY = "history"
-_STATUS = "status"
 _DEDUP = "/aws/dedup"
 _MAX_SUMMARY = 300
 _MAX_RESOURCES = 10
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#!])")
 _NOT_IN_A_TAG = re.compile(r"[^\w .:/=+\-@]")
-_FACTS_SHOWN = frozenset({"Subject", "Finding id"})
 _DOTS = "..."  # a tag cannot contain an ellipsis
-_ELSEWHERE = "\n\nSee the operational data of this OpsItem for more."
+_ELSEWHERE = "See the operational data of this OpsItem for more."
 
 
 @record(kw_only=True)
@@ -69,29 +68,41 @@ class OpsItemContent:
     tags: Mapping[str, str]
 
 
-def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsItemContent:
+def content(
+    finding: Finding,
+    earlier: Mapping[str, str] | None = None,
+    *,
+    mark: Mark | None = None,
+    comment: str = "",
+) -> OpsItemContent:
     """Return the content of a finding's OpsItem.
 
     `earlier` is its operational data, None for a new OpsItem: a deduplication string can only be set at creation.
+    `mark` is what to record of the finding, by default without a comment.
     """
+    mark = mark or Mark.of(finding)
     searchable = {
         "finding_id": finding.id,
         "rule_id": finding.rule_id,
-        _STATUS: str(finding.status),
+        "status": str(mark.status),
         "function_name": one_line(_function_name(finding), MAX_TAG),
         "/aws/resources": json.dumps([{"arn": arn} for arn in _resources(finding)]),
     }
     if earlier is None:
         searchable[_DEDUP] = json.dumps({"dedupString": finding.id})
     shown = {
-        "revision": str(finding.revision),
-        "opened_at": finding.opened_at,
+        "revision": str(mark.revision),
+        "opened_at": mark.opened_at,
         "reason": finding.reason,
         "impact": finding.impact,
         "evidence": json.dumps(finding.evidence, indent=2, default=str),
         _HISTORY: _history(finding, earlier or {}),
         **_remedies(finding),
     }
+    if mark.has_comment or "has_comment" in (earlier or {}):
+        shown["has_comment"] = mark.values()["has_comment"]
+    if comment or (not mark.has_comment and "comment" in (earlier or {})):
+        shown["comment"] = comment or "There is no comment."
     if finding.managed_by is not None:
         shown["managed_by"] = f"{finding.managed_by.tool} {finding.managed_by.stack}".strip()
     if finding.fix is not None:
@@ -99,12 +110,12 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         # Not left out if empty: OpsCenter keeps a value that is not written again.
         plan = "\n\n".join(f"{title}:\n{text}" for title, text in plan_parts(finding.fix))
         shown["bot_fix_plan"] = plan or "There is no plan."
-        shown["bot_fix_approve"] = _whole(listing(finding.fix.approve)) or "Nothing waits for an approval."
+        shown["bot_fix_approve"] = _whole(listing(finding.fix.approve), finding) or "Nothing waits for an approval."
         shown["bot_fix_before"] = json.dumps(finding.fix.before, indent=2, default=str)
         shown["bot_fix_after"] = json.dumps(finding.fix.after, indent=2, default=str)
-        shown["bot_fix_undo"] = _whole(listing(finding.fix.undo))
+        shown["bot_fix_undo"] = _whole(listing(finding.fix.undo), finding)
     return OpsItemContent(
-        title=cut_bytes(one_line(f"{finding.rule_id}: {finding.title}", MAX_TITLE), MAX_TITLE),
+        title=cut_bytes(title(finding, MAX_TITLE), MAX_TITLE),
         description=_description(finding),
         severity=_SEVERITIES[finding.severity],
         priority=_PRIORITIES[finding.severity],
@@ -112,27 +123,6 @@ def content(finding: Finding, earlier: Mapping[str, str] | None = None) -> OpsIt
         searchable=frozenset(searchable),
         tags={"permission-guard:rule": _tag(finding.rule_id), "permission-guard:function": _tag(finding.target_arn)},
     )
-
-
-def status_to_set(finding: Finding, earlier: Mapping[str, str]) -> Literal["Open", "Resolved"] | None:
-    """Return the status to set on the OpsItem, None to keep its status.
-
-    The bot does not overwrite a person's status: InProgress is not set back to Open, and an OpsItem that a person
-    resolved while the finding is open stays resolved until the finding reopens.
-    """
-    if finding.status is not Status.OPEN:
-        return "Resolved"
-    return "Open" if earlier.get(_STATUS, Status.OPEN) != Status.OPEN else None
-
-
-def is_stale(finding: Finding, earlier: Mapping[str, str]) -> bool:
-    """Return whether the OpsItem shows a newer revision of the finding than this one.
-
-    Revisions start at one again when the findings table was recreated; then the later `opened_at` is the newer one.
-    """
-    revision, opened_at = earlier.get("revision", ""), earlier.get("opened_at", "")
-    is_newer = bool(_REVISION.fullmatch(revision)) and int(revision) > finding.revision
-    return is_newer and opened_at >= finding.opened_at
 
 
 def _function_name(finding: Finding) -> str:
@@ -155,7 +145,7 @@ def _remedies(finding: Finding) -> dict[str, str]:
         text = f"# {remedy.step}\n{remedy.text}" if remedy.step else remedy.text
         text = f"{text}\n\nWhat else changes: {remedy.changes}" if remedy.changes else text
         texts[key] = f"{texts[key]}\n\n{listing(text)}" if key in texts else listing(text)
-    return {key: _whole(text) for key, text in texts.items()}
+    return {key: _whole(text, finding) for key, text in texts.items()}
 
 
 def _history(finding: Finding, earlier: Mapping[str, str]) -> str:
@@ -188,11 +178,11 @@ def _limited(value: str) -> str:
     return cut_bytes(listing(value), MAX_VALUE)
 
 
-def _whole(text: str) -> str:
-    """Return text to paste, or a pointer to it when it is too long: half a command does something else."""
-    return (
-        text if len(text.encode()) <= MAX_VALUE else "Too long for an OpsItem: see the finding in the findings table."
-    )
+def _whole(text: str, finding: Finding) -> str:
+    """Return text to paste, or where it is when it is too long: half a command does something else."""
+    if len(text.encode()) <= MAX_VALUE:
+        return text
+    return f"Too long for an OpsItem: see permission-guard findings show {finding.id}"
 
 
 def _tag(text: str) -> str:
@@ -202,42 +192,4 @@ def _tag(text: str) -> str:
 
 def _description(finding: Finding) -> str:
     """Return Markdown within the size limit: the message's parts in their order, without those that are too long."""
-    message = compose(finding)
-    facts = "\n".join(
-        f"- {label}: `{value.replace('`', chr(39))}`" for label, value in message.facts if label in _FACTS_SHOWN
-    )
-    parts = [
-        f"**{_escape(message.happened)}**",
-        f"`{message.resource.replace('`', chr(39))}`",
-        *map(_markdown, message.sections),
-        facts,
-        *map(_markdown, message.evidence),
-    ]
-    whole = "\n\n".join(parts)
-    if len(whole.encode()) <= MAX_DESCRIPTION:
-        return whole
-    text = ""
-    for part in parts:
-        joined = f"{text}\n\n{part}".lstrip()
-        if len(joined.encode()) <= MAX_DESCRIPTION - len(_ELSEWHERE):
-            text = joined
-    return text + _ELSEWHERE
-
-
-def _markdown(section: Section) -> str:
-    """Return a section as Markdown: prose and listings are cut to a third of the description, commands are not cut.
-
-    The fence around code has more backticks than the code has in a row.
-    """
-    limit = MAX_DESCRIPTION // 3
-    heading = f"**{_escape(section.title)}**"
-    if section.style is SectionStyle.PROSE:
-        return f"{heading}\n{_escape(cut_bytes(section.text, limit))}"
-    text = section.text if section.style is SectionStyle.COMMAND else cut_bytes(section.text, limit)
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"{heading}\n{fence}\n{text}\n{fence}"
-
-
-def _escape(text: str) -> str:
-    """Return prose that Markdown shows literally, without formatting, links or images."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    return markdown(compose(finding), MAX_DESCRIPTION, rest=_ELSEWHERE)

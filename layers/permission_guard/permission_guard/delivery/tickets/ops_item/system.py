@@ -7,36 +7,73 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from permission_guard.delivery.tickets.base import Mark, Ticket, mark_of
 from permission_guard.delivery.tickets.ops_item import content as ops_item
-from permission_guard.errors import DeliveryError, error_code
+from permission_guard.errors import DeliveryError, DeliveryLimitError, error_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import TypeVar
+    from collections.abc import Mapping
+    from typing import Literal
 
     from mypy_boto3_ssm import SSMClient
-    from mypy_boto3_ssm.type_defs import OpsItemDataValueTypeDef, UpdateOpsItemRequestTypeDef
+    from mypy_boto3_ssm.type_defs import OpsItemDataValueTypeDef, OpsItemSummaryTypeDef, UpdateOpsItemRequestTypeDef
 
     from permission_guard.delivery.tickets.ops_item.content import OpsItemContent
     from permission_guard.model.findings import Finding
 
-    T = TypeVar("T")
-
 _NOT_FOUND = "OpsItemNotFoundException"
+_LIMIT = "OpsItemLimitExceededException"
 
 
 class OpsItems:
     """The OpsItems of one account and region; a reference is an OpsItem's id.
 
     OpsCenter rejects a second OpsItem with the same deduplication string and resources while the first is Open or
-    InProgress, so losing the record of the first does no harm.
+    InProgress, so losing the record of the first does no harm even if the search does not show it yet.
     https://docs.aws.amazon.com/systems-manager/latest/userguide/OpsCenter-working-deduplication.html
+
+    OpsItems have no comments: a comment is a value of the operational data.
     """
 
     name = "opsitem"
 
     def __init__(self, client: SSMClient) -> None:
         self._ssm = client
+
+    def begin(self) -> None:
+        """Do nothing: the client has its own time limits."""
+
+    def read(self, reference: str, finding: Finding) -> Ticket | None:
+        """Return an OpsItem, None when it was deleted, or is about something else.
+
+        The reference comes from the deliveries table: another OpsItem must not be overwritten with it.
+        """
+        try:
+            item = self._ssm.get_ops_item(OpsItemId=reference).get("OpsItem", {})
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error_code(error) == _NOT_FOUND:
+                return None
+            raise _failed("GetOpsItem", error) from error
+        data = {key: value.get("Value", "") for key, value in item.get("OperationalData", {}).items()}
+        if data.get("finding_id") != finding.id:
+            return None
+        is_closed = item.get("Status") in ops_item.CLOSED
+        return Ticket(reference=reference, is_closed=is_closed, mark=Mark.read(data), data=data)
+
+    def find(self, finding: Finding) -> Ticket | None:
+        """Return the OpsItem of this finding, None when there is none."""
+        pair = json.dumps({"key": "finding_id", "value": finding.id})
+        pages = self._ssm.get_paginator("describe_ops_items").paginate(
+            OpsItemFilters=[
+                {"Key": "OperationalData", "Values": [pair], "Operator": "Equal"},
+                {"Key": "Status", "Values": [*ops_item.UNRESOLVED, "Resolved"], "Operator": "Equal"},
+            ],
+        )
+        try:
+            found = sorted((summary for page in pages for summary in page["OpsItemSummaries"]), key=_rank)
+        except (ClientError, BotoCoreError) as error:
+            raise _failed("DescribeOpsItems", error) from error
+        return self.read(found[-1]["OpsItemId"], finding) if found else None
 
     def open(self, finding: Finding) -> str:
         """Create the OpsItem, or update the existing one, and return its id."""
@@ -59,78 +96,60 @@ class OpsItems:
                 raise DeliveryError("OpsCenter reported an existing OpsItem without its id") from error
         except (ClientError, BotoCoreError) as error:
             raise _failed("CreateOpsItem", error) from error
-        if not self._write(existing, finding):
+        ticket = self.read(existing, finding)
+        if ticket is None:
             raise DeliveryError(
                 f"the existing OpsItem {existing} was deleted before it could be updated, or is another"
             )
+        self.update(ticket, finding)
         return existing
 
-    def update(self, reference: str, finding: Finding) -> str:
-        """Update the OpsItem, and reopen it if it was resolved along with the finding.
+    def update(self, ticket: Ticket, finding: Finding) -> None:
+        """Update the OpsItem, and keep its status: a person may have set InProgress or Resolved."""
+        self._write(ticket, finding)
 
-        Create another OpsItem if this one was deleted, or is about something else.
-        """
-        return reference if self._write(reference, finding) else self.open(finding)
+    def resolve(self, ticket: Ticket, finding: Finding) -> None:
+        """Update the OpsItem, and set it to Resolved."""
+        self._write(ticket, finding, status="Resolved")
 
-    def resolve(self, reference: str, finding: Finding) -> str:
-        """Set the OpsItem to Resolved; do nothing if it was deleted, or is about something else."""
-        self._write(reference, finding)
-        return reference
+    def reopen(self, ticket: Ticket, finding: Finding) -> None:
+        """Update the OpsItem, and set it to Open."""
+        self._write(ticket, finding, status="Open")
 
-    def find(self, finding: Finding) -> str | None:
-        """Return the id of an unresolved OpsItem of this finding, None when there is none."""
-        pair = json.dumps({"key": "finding_id", "value": finding.id})
-        pages = self._ssm.get_paginator("describe_ops_items").paginate(
-            OpsItemFilters=[
-                {"Key": "OperationalData", "Values": [pair], "Operator": "Equal"},
-                {"Key": "Status", "Values": ["Open", "InProgress"], "Operator": "Equal"},
-            ],
-        )
-        try:
-            found = (summary["OpsItemId"] for page in pages for summary in page["OpsItemSummaries"])
-            return next(found, None)
-        except (ClientError, BotoCoreError) as error:
-            raise _failed("DescribeOpsItems", error) from error
+    def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:
+        """Update the OpsItem with a comment in its operational data."""
+        self._write(ticket, finding, comment=text)
 
-    def _write(self, reference: str, finding: Finding) -> bool:
-        """Update an OpsItem; return whether it exists and is about the finding.
-
-        The reference comes from the deliveries table: another OpsItem must not be overwritten with it.
-        """
-        earlier = self._operational_data_of(reference)
-        if earlier is None or earlier.get("finding_id") != finding.id:
-            return False
-        if ops_item.is_stale(finding, earlier):
-            return True
-        now = ops_item.content(finding, earlier)
+    def _write(
+        self,
+        ticket: Ticket,
+        finding: Finding,
+        *,
+        status: Literal["Open", "Resolved"] | None = None,
+        comment: str = "",
+    ) -> None:
+        mark = Mark.of(finding, has_comment=bool(comment)) if comment or status else mark_of(ticket, finding)
+        now = ops_item.content(finding, ticket.data, mark=mark, comment=comment)
         request: UpdateOpsItemRequestTypeDef = {
-            "OpsItemId": reference,
+            "OpsItemId": ticket.reference,
             "Title": now.title,
             "Description": now.description,
             "Severity": now.severity,
             "Priority": now.priority,
             "OperationalData": _operational_data(now),
         }
-        status = ops_item.status_to_set(finding, earlier)
         if status is not None:
             request["Status"] = status
-        return self._unless_deleted("UpdateOpsItem", lambda: self._ssm.update_ops_item(**request)) is not None
-
-    def _operational_data_of(self, reference: str) -> Mapping[str, str] | None:
-        """Return the operational data of an OpsItem, None when it was deleted."""
-        reply = self._unless_deleted("GetOpsItem", lambda: self._ssm.get_ops_item(OpsItemId=reference))
-        if reply is None:
-            return None
-        data = reply.get("OpsItem", {}).get("OperationalData", {})
-        return {key: value.get("Value", "") for key, value in data.items()}
-
-    def _unless_deleted(self, operation: str, call: Callable[[], T]) -> T | None:
         try:
-            return call()
+            self._ssm.update_ops_item(**request)
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and error_code(error) == _NOT_FOUND:
-                return None
-            raise _failed(operation, error) from error
+            raise _failed("UpdateOpsItem", error) from error
+
+
+def _rank(summary: OpsItemSummaryTypeDef) -> tuple[bool, str, str]:
+    """Return what sorts the OpsItem to use last: an unresolved one, then the newest."""
+    created = summary.get("CreatedTime")
+    return summary.get("Status") in ops_item.UNRESOLVED, created.isoformat() if created else "", summary["OpsItemId"]
 
 
 def _operational_data(content: OpsItemContent) -> dict[str, OpsItemDataValueTypeDef]:
@@ -142,4 +161,6 @@ def _operational_data(content: OpsItemContent) -> dict[str, OpsItemDataValueType
 
 def _failed(operation: str, error: ClientError | BotoCoreError) -> DeliveryError:
     code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-    return DeliveryError(f"OpsCenter did not accept the ticket: {operation} failed with {code}")
+    message = f"OpsCenter did not accept the ticket: {operation} failed with {code}"
+    # The quota of OpsItems is per month. It does not apply to updates, whose error has the same code for other limits.
+    return (DeliveryLimitError if (operation, code) == ("CreateOpsItem", _LIMIT) else DeliveryError)(message)

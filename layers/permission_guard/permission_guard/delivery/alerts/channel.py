@@ -1,0 +1,23 @@
+"""What an alert channel does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from permission_guard.delivery.message import Message
+
+
+class AlertChannel(Protocol):
+    """A system that shows alerts to people."""
+
+    @property
+    def name(self) -> str:
+        """The channel's name in the delivery ledger; do not rename a channel that was deployed."""
+
+    def send(self, message: Message, reference: str | None) -> str | None:
+        """Send a message; DeliveryError when the system did not accept it.
+
+        `reference` is that of the last delivery about the same finding. Return that of this delivery, None if it has
+        none.
+        """

@@ -1,0 +1,80 @@
+"""Findings of one group as one message, with the delivery of each recorded by itself.
+
+The message of the first one that is delivered has the others of the batch, too. Each of them is claimed before and
+recorded after it, like any delivery: its own event then finds that there is nothing to do. One that another invocation
+has claimed is left to that one. After a crash between sending and recording, each unrecorded one is sent a second time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.groups import group_key
+from permission_guard.delivery.ledger import Claim, expires_at
+from permission_guard.errors import DeliveryBusyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from permission_guard.delivery.alerts.channel import AlertChannel
+    from permission_guard.delivery.ledger import DeliveryLedger
+    from permission_guard.model.findings import Finding
+
+
+class Together:
+    """Sends a finding and the others of its group to one channel. `others` reads the other findings of the batch."""
+
+    def __init__(
+        self,
+        channel: AlertChannel,
+        ledger: DeliveryLedger,
+        others: Callable[[], Sequence[Finding]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._channel = channel
+        self._ledger = ledger
+        self._others = others
+        self._clock = clock
+        self._claimed: list[tuple[Claim, Finding]] = []
+        self._reference: str | None = None
+
+    def send(self, finding: Finding, reference: str | None) -> str | None:
+        """Send one message, and return its reference. Errors are raised after the others are released."""
+        try:
+            self._claim_others_of(finding)
+            message = compose(finding, *(other for _, other in self._claimed))
+            self._reference = self._channel.send(message, reference)
+        except BaseException:
+            for claim, _ in self._claimed:
+                self._ledger.release(claim)
+            self._claimed = []
+            raise
+        return self._reference
+
+    def record(self) -> None:
+        """Record the delivery of the others, as far as a message was sent; raise the first error after all of them."""
+        errors: list[Exception] = []
+        for claim, finding in self._claimed:
+            try:
+                self._ledger.complete(claim, self._reference, expires_at(finding, self._clock()))
+            except Exception as error:  # noqa: BLE001 - one that is not recorded must not keep the others from it
+                errors.append(error)
+        self._claimed = []
+        if errors:
+            raise errors[0]
+
+    def _claim_others_of(self, finding: Finding) -> None:
+        key = group_key(finding)
+        if key is None:
+            return
+        for other in self._others():
+            if other.id == finding.id or group_key(other) != key:
+                continue
+            try:
+                claim = self._ledger.claim(other.id, self._channel.name, other.revision, self._clock())
+            except DeliveryBusyError:
+                continue
+            if isinstance(claim, Claim):
+                self._claimed.append((claim, other))

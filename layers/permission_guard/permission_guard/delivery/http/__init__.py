@@ -1,0 +1,1 @@
+"""HTTP for alert and ticket systems: within a time limit, with retries, and without exposing credentials."""

@@ -1,0 +1,72 @@
+"""A finding as a GitHub issue.
+
+The body begins with a marker that GitHub does not show: the finding's id, and the mark of the bot's last write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.markdown import escape, markdown
+from permission_guard.delivery.text import one_line
+from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.titles import title_with_severity
+from permission_guard.model import limits
+
+if TYPE_CHECKING:
+    from permission_guard.model.findings import Finding
+
+LABEL = "permission-guard"
+
+_MARKER = re.compile(r"<!-- permission-guard (\{[^\n]*?\}) -->")
+
+
+def title(finding: Finding) -> str:
+    """Return the title of a finding's issue."""
+    return title_with_severity(finding, limits.GITHUB_TITLE_CHARACTERS)
+
+
+def labels(finding: Finding) -> list[str]:
+    """Return the labels of a finding's issue: the bot's, and one for the function or the role, to find it by."""
+    return [LABEL, function_label(finding)]
+
+
+def function_label(finding: Finding) -> str:
+    """Return the label for the function or the role that a finding is about. A long name ends with its hash."""
+    name = finding.function_arn.partition(":function:")[2] or finding.target_arn.rpartition("/")[2]
+    label = one_line(name.replace(",", "_"), len(name)) or "unnamed"
+    if len(label) <= limits.GITHUB_LABEL_CHARACTERS:
+        return label
+    digest = hashlib.sha256(label.encode()).hexdigest()[:8]
+    return f"{label[: limits.GITHUB_LABEL_CHARACTERS - len(digest) - 1]}-{digest}"
+
+
+def body(finding: Finding, mark: Mark) -> str:
+    """Return the body of a finding's issue: the marker and Markdown within the size limit."""
+    message, marker = compose(finding), f"{_marker(finding, mark)}\n\n"
+    rest = f"The rest does not fit into an issue. {escape(message.rest)}"
+    return marker + markdown(message, limits.GITHUB_BODY_CHARACTERS - len(marker.encode()), rest=rest)
+
+
+def marked(text: str, finding: Finding) -> Mark | None:
+    """Return the mark in the body of an issue, None if it is not the issue of this finding.
+
+    The first marker counts: the bot writes it before everything that comes from AWS.
+    """
+    found = _MARKER.search(text)
+    if found is None:
+        return None
+    try:
+        values = json.loads(found[1])
+    except ValueError:
+        return None
+    return Mark.read(values) if values.get("finding") == finding.id else None
+
+
+def _marker(finding: Finding, mark: Mark) -> str:
+    values = json.dumps({"finding": finding.id, **mark.values()})
+    return f"<!-- permission-guard {values.replace('--', '-')} -->"

@@ -1,0 +1,166 @@
+"""Maintain one issue for each finding in a GitHub repository.
+
+https://docs.github.com/en/rest/issues/issues
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from permission_guard.delivery.http.api import JsonApi, require_https
+from permission_guard.delivery.tickets.base import Mark, Ticket, mark_of
+from permission_guard.delivery.tickets.github import content as issues
+from permission_guard.errors import ConfigurationError, DeliveryError
+from permission_guard.model.findings import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from permission_guard.delivery.http.api import Credentials
+    from permission_guard.delivery.http.session import HttpSession
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import JSON
+
+CREDENTIALS = ("token",)
+"""The names in the secret: a fine-grained personal access token that may read and write the repository's issues."""
+
+_PAGE = 30
+_PAGES = 20
+_GONE = frozenset({301, 404, 410})
+"""An issue that was deleted, or transferred to another repository."""
+
+_NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
+_NUMBER = re.compile(r"[1-9]\d{0,17}", re.ASCII)
+
+
+class GitHubIssues:
+    """The issues of one repository; a reference is an issue's number.
+
+    `url` is the repository's address, such as `https://github.com/acme/platform`. ConfigurationError for another one.
+    """
+
+    name = "github"
+
+    def __init__(self, url: str, credentials: Credentials, session: HttpSession) -> None:
+        base_url, self._owner, self._repository = _repository(url)
+        self._api = JsonApi("GitHub", base_url, session, credentials, authorize=_authorization, words=_words)
+
+    def begin(self) -> None:
+        """Begin a delivery."""
+        self._api.begin()
+
+    def read(self, reference: str, finding: Finding) -> Ticket | None:
+        """Return an issue, None if it was deleted, was transferred, or is not about this finding."""
+        if not _NUMBER.fullmatch(reference):
+            return None
+        reply = self._api.request("GET", *self._path(reference), accept=_GONE)
+        return None if reply.status in _GONE else _ticket(reply.content, finding)
+
+    def find(self, finding: Finding) -> Ticket | None:
+        """Return the issue of this finding, None when there is none; of several, an open one and the newest.
+
+        It is listed by the label of its function: the list is up to date at once, unlike GitHub's search. Only who may
+        write to the repository can set a label.
+        """
+        tickets = [ticket for issue in self._labelled(finding) if (ticket := _ticket(issue, finding)) is not None]
+        return min(tickets, key=lambda one: (one.is_closed, -int(one.reference)), default=None)
+
+    def open(self, finding: Finding) -> str:
+        """Create the issue and return its number."""
+        new = {
+            "title": issues.title(finding),
+            "body": issues.body(finding, Mark.of(finding)),
+            "labels": issues.labels(finding),
+        }
+        created = self._api.request("POST", *self._path(), content=new).content
+        ticket = _ticket(created, finding)
+        if ticket is None:
+            raise DeliveryError("GitHub did not accept the ticket: its response has no such issue")
+        return ticket.reference
+
+    def update(self, ticket: Ticket, finding: Finding) -> None:
+        """Write the issue again, and keep its state."""
+        self._write(ticket, finding, mark_of(ticket, finding))
+
+    def resolve(self, ticket: Ticket, finding: Finding) -> None:
+        """Write the issue again and close it. The issue of a suppressed finding is closed as not planned."""
+        reason = "completed" if finding.status is Status.RESOLVED else "not_planned"
+        # The reason of whoever closed it stays.
+        self._write(ticket, finding, Mark.of(finding), {} if ticket.is_closed else _state("closed", reason))
+
+    def reopen(self, ticket: Ticket, finding: Finding) -> None:
+        """Write the issue again and reopen it."""
+        self._write(ticket, finding, Mark.of(finding), _state("open", "reopened"))
+
+    def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:
+        """Comment on the issue, then write it again."""
+        self._api.request("POST", *self._path(ticket.reference, "comments"), content={"body": text})
+        self._write(ticket, finding, Mark.of(finding, has_comment=True))
+
+    def _write(self, ticket: Ticket, finding: Finding, mark: Mark, state: Mapping[str, str] | None = None) -> None:
+        change = {"title": issues.title(finding), "body": issues.body(finding, mark), **(state or {})}
+        self._api.request("PATCH", *self._path(ticket.reference), content=change)
+
+    def _labelled(self, finding: Finding) -> Iterator[JSON]:
+        query = {"labels": ",".join(issues.labels(finding)), "state": "all", "per_page": str(_PAGE)}
+        for page in range(1, _PAGES + 1):
+            found = self._api.request("GET", *self._path(), query={**query, "page": str(page)}).content
+            if not isinstance(found, list):
+                raise DeliveryError("GitHub did not accept the ticket: its response has no list of issues")
+            yield from found
+            if len(found) < _PAGE:
+                return
+
+    def _path(self, *more: str) -> tuple[str, ...]:
+        return ("repos", self._owner, self._repository, "issues", *more)
+
+
+def _repository(url: str) -> tuple[str, str, str]:
+    """Return the base URL of the API, the owner and the repository. ConfigurationError without one."""
+    require_https(url)
+    parts = urlsplit(url)
+    names = parts.path.strip("/").removesuffix(".git").split("/")
+    if len(names) != 2 or not all(_NAME.fullmatch(name) and name.strip(".") for name in names):  # noqa: PLR2004
+        raise ConfigurationError("TicketUrl must be https://github.com/<owner>/<repository> for TicketSystem=github")
+    host = parts.netloc.lower()
+    if host in ("github.com", "www.github.com"):
+        base_url = "https://api.github.com"
+    elif host.endswith(".ghe.com"):
+        base_url = f"https://api.{host}"
+    else:
+        base_url = f"https://{host}/api/v3"  # GitHub Enterprise Server
+    return base_url, names[0], names[1]
+
+
+def _authorization(credentials: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "Accept": "application/vnd.github+json",
+        "Authorization": f"Bearer {credentials['token']}",
+        "X-GitHub-Api-Version": "2022-11-28",
+    }
+
+
+def _state(state: str, reason: str) -> dict[str, str]:
+    return {"state": state, "state_reason": reason}
+
+
+def _ticket(issue: JSON, finding: Finding) -> Ticket | None:
+    """Return an issue as a ticket, None if it is a pull request, or not about the finding."""
+    if not isinstance(issue, dict) or "pull_request" in issue:
+        return None
+    mark = issues.marked(str(issue.get("body") or ""), finding)
+    number = str(issue.get("number", ""))
+    if mark is None or not _NUMBER.fullmatch(number):
+        return None
+    return Ticket(reference=number, is_closed=issue.get("state") == "closed", mark=mark)
+
+
+def _words(content: JSON) -> str:
+    """Return GitHub's message, and the fields that it names."""
+    if not isinstance(content, dict):
+        return ""
+    errors = content.get("errors")
+    fields = [f"{one.get('field')} {one.get('code')}" for one in errors or () if isinstance(one, dict)]
+    return "; ".join([str(content.get("message", "")), *fields])

@@ -1,0 +1,1 @@
+"""Findings of AWS Security Hub."""

@@ -1,0 +1,117 @@
+"""A finding in the AWS Security Finding Format (ASFF).
+
+A finding provider does not write the fields with which people investigate: `Workflow`, `Note`, `Severity` at the top.
+https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.plain import fact_text
+from permission_guard.delivery.text import cut, listing, one_line
+from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.titles import title
+from permission_guard.model import limits
+from permission_guard.model.findings import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from permission_guard.delivery.message import Message
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import JSON
+
+_PREFIX = "permission-guard"
+_TYPE = "Software and Configuration Checks/AWS Security Best Practices"
+_ACTIVE, _ARCHIVED = "ACTIVE", "ARCHIVED"
+_CLOSED_BY_PEOPLE = frozenset({"RESOLVED", "SUPPRESSED"})
+
+
+def finding_id(finding: Finding) -> str:
+    """Return the id of a finding in Security Hub. Importing it again updates it."""
+    return f"{_PREFIX}/{finding.id}"
+
+
+def product_arn(finding: Finding) -> str:
+    """Return the ARN of the product for findings of an account itself."""
+    where = f"{finding.partition}:securityhub:{finding.region}:{finding.account}"
+    return f"arn:{where}:product/{finding.account}/default"
+
+
+def document(finding: Finding, mark: Mark, now: datetime) -> dict[str, JSON]:
+    """Return a finding as a document to import. Security Hub ignores an older one than it has: `now` is its time."""
+    message = compose(finding)
+    reason = finding.resolution or finding.reason
+    return {
+        "SchemaVersion": "2018-10-08",
+        "Id": finding_id(finding),
+        "ProductArn": product_arn(finding),
+        "GeneratorId": f"{_PREFIX}/{finding.rule_id}",
+        "AwsAccountId": finding.account,
+        "Region": finding.region,
+        "CreatedAt": _time(finding.first_seen or finding.opened_at),
+        "UpdatedAt": _time(now.isoformat()),
+        "FirstObservedAt": _time(finding.first_seen or finding.opened_at),
+        "LastObservedAt": _time(finding.last_seen or finding.changed_at),
+        "Title": title(finding, limits.ASFF_TITLE_CHARACTERS),
+        "Description": one_line(f"{message.happened} {reason}", limits.ASFF_DESCRIPTION_CHARACTERS),
+        "FindingProviderFields": {"Severity": {"Label": finding.severity.upper()}, "Types": [_TYPE]},
+        "Remediation": {"Recommendation": {"Text": _remedy(finding)}},
+        "ProductFields": dict(_fields(finding, message, mark)),
+        "Resources": list(_resources(finding)),
+        "RecordState": _ACTIVE if finding.status is Status.OPEN else _ARCHIVED,
+    }
+
+
+def is_closed(document: Mapping[str, JSON]) -> bool:
+    """Return whether a finding of Security Hub is archived, or a person resolved or suppressed it."""
+    status = (document.get("Workflow") or {}).get("Status")
+    return document.get("RecordState") == _ARCHIVED or status in _CLOSED_BY_PEOPLE
+
+
+def marked(document: Mapping[str, JSON], finding: Finding) -> Mark | None:
+    """Return the mark in a finding of Security Hub, None if it is not this finding."""
+    fields = document.get("ProductFields") or {}
+    if document.get("Id") != finding_id(finding) or fields.get(f"{_PREFIX}/finding") != finding.id:
+        return None
+    return Mark.read({name: fields.get(f"{_PREFIX}/{name}", "") for name in Mark().values()})
+
+
+def note(text: str) -> str:
+    """Return the text of a note."""
+    return one_line(text, limits.ASFF_NOTE_CHARACTERS)
+
+
+def _remedy(finding: Finding) -> str:
+    """Return the first remedy if it fits whole, else the command that shows all: half a command does something else."""
+    texts = [listing(remedy.text).strip() for remedy in finding.remedies]
+    fits = bool(texts) and 0 < len(texts[0]) <= limits.ASFF_REMEDIATION_CHARACTERS
+    return texts[0] if fits else f"Run: permission-guard findings show {finding.id}"
+
+
+def _fields(finding: Finding, message: Message, mark: Mark) -> Iterator[tuple[str, str]]:
+    """Yield the product's own fields: the finding's id, the mark, and the facts of the message."""
+    yield f"{_PREFIX}/finding", finding.id
+    for name, value in mark.values().items():
+        yield f"{_PREFIX}/{name}", value
+    for fact in (*message.facts, *message.references):
+        yield fact.label, cut(fact_text(fact), limits.ASFF_FIELD_CHARACTERS)
+
+
+def _resources(finding: Finding) -> Iterator[dict[str, JSON]]:
+    """Yield the function or the role that the finding is about, and the functions that use the role."""
+    kind = "AwsIamRole" if finding.role_arn else "AwsLambdaFunction"
+    arns = [(kind, finding.target_arn), *(("AwsLambdaFunction", arn) for arn in finding.functions)]
+    for kind, arn in arns[: limits.ASFF_RESOURCES]:
+        shown = one_line(arn, limits.ASFF_RESOURCE_CHARACTERS) or "unknown"
+        yield {"Type": kind, "Id": shown, "Partition": finding.partition, "Region": finding.region}
+
+
+def _time(text: str) -> str:
+    """Return a time as Security Hub wants it: in UTC, with milliseconds and `Z`."""
+    time = datetime.fromisoformat(text)
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,169 @@
+"""What every ticket system must do: a class of tests, and the other end that each system brings along."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, follow
+from permission_guard.model.findings import Finding, Status, Transition
+from permission_guard.records import record
+from tests.paths import FINDINGS
+
+if TYPE_CHECKING:
+    from permission_guard.delivery.tickets.base import TicketSystem
+
+
+def load(case: str) -> Finding:
+    """Return the finding of a case."""
+    return Finding.from_document(json.loads((FINDINGS / f"{case}.json").read_text()))
+
+
+def later(finding: Finding, revision: int, **changes: object) -> Finding:
+    """Return a later revision of a finding."""
+    times = {"changed_at": f"2026-12-0{revision}T00:00:00.000+00:00"}
+    return replace(finding, revision=revision, **{**times, **changes})  # type: ignore[arg-type]
+
+
+OPENED = load("opened")
+PROPOSED = later(OPENED, 2, transition=Transition.FIX_PROPOSED)
+APPLIED = later(load("fix-applied"), 3)
+RESOLVED = later(load("resolved"), 4)
+REOPENED = later(OPENED, 5, transition=Transition.REOPENED)
+SUPPRESSED = later(OPENED, 6, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED)
+HOSTILE = "\r\n\x00<!channel> @everyone #1 [~x] {code} --> <!-- [a](http://evil.example) ` ``` 🚀 \u202e" + "n" * 5_000
+
+
+@record(kw_only=True)
+class Shown:
+    """A ticket as a person sees it."""
+
+    reference: str
+    is_open: bool
+    text: str
+    comments: tuple[str, ...]
+
+
+class Peer(Protocol):
+    """The other end: the ticket system of the vendor, and what a person does there."""
+
+    def shown(self) -> list[Shown]:
+        """Return all tickets, the oldest first."""
+
+    def close(self, reference: str) -> None:
+        """Close a ticket as a person does."""
+
+    def delete(self, reference: str) -> None:
+        """Delete a ticket."""
+
+
+class TicketSystemContract:
+    """What every ticket system must do. A subclass in a test module has the fixtures `peer` and `system`."""
+
+    def test_one_ticket_follows_the_life_of_its_finding(self, peer: Peer, system: TicketSystem) -> None:
+        """It is opened, updated, closed, reopened and closed again. Nobody gets a comment for that."""
+        reference, states = None, []
+        for finding in (OPENED, PROPOSED, APPLIED, RESOLVED, REOPENED, SUPPRESSED):
+            reference = follow(system, finding, reference)
+            (ticket,) = peer.shown()
+            assert ticket.reference == reference
+            assert ticket.comments == ()
+            states.append(ticket.is_open)
+        assert states == [True, True, True, False, True, False]
+
+    def test_a_ticket_says_what_is_wrong_and_how_to_fix_it(self, peer: Peer, system: TicketSystem) -> None:
+        """Besides, it has the id of its finding."""
+        follow(system, OPENED, None)
+        (ticket,) = peer.shown()
+        for part in ("orders", "SQS", OPENED.id, "aws iam"):
+            assert part in ticket.text
+
+    def test_a_second_run_without_a_reference_makes_no_duplicate(self, peer: Peer, system: TicketSystem) -> None:
+        """The ledger is lost, or the function crashed before it recorded the reference."""
+        first = follow(system, OPENED, None)
+        assert follow(system, OPENED, None) == first
+        assert follow(system, PROPOSED, None) == first
+        assert len(peer.shown()) == 1
+
+    def test_an_unrecorded_ticket_is_closed_with_its_finding(self, peer: Peer, system: TicketSystem) -> None:
+        """It is searched by the finding's id."""
+        follow(system, OPENED, None)
+        follow(system, RESOLVED, None)
+        assert [ticket.is_open for ticket in peer.shown()] == [False]
+
+    def test_another_finding_has_another_ticket(self, peer: Peer, system: TicketSystem) -> None:
+        """The search does not take one for the other, nor is a ticket overwritten by a wrong reference."""
+        first = follow(system, OPENED, None)
+        other = replace(OPENED, id="f" * len(OPENED.id), title="another problem")
+        second = follow(system, other, first)
+        assert second != first
+        assert len(peer.shown()) == 2
+        assert follow(system, replace(RESOLVED, id=other.id), first) == second
+        assert [ticket.is_open for ticket in peer.shown()] == [True, False]
+
+    def test_without_a_ticket_nothing_is_closed(self, peer: Peer, system: TicketSystem) -> None:
+        """A finding that is not open gets no ticket."""
+        assert follow(system, RESOLVED, None) is None
+        assert peer.shown() == []
+
+    def test_a_ticket_that_a_person_closed_gets_one_comment(self, peer: Peer, system: TicketSystem) -> None:
+        """It stays closed, however many revisions follow."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.close(reference)
+        for finding in (PROPOSED, APPLIED):
+            assert follow(system, finding, reference) == reference
+        (ticket,) = peer.shown()
+        assert not ticket.is_open
+        (comment,) = ticket.comments
+        assert CLOSED_TOO_EARLY.partition(".")[0] in comment
+
+    def test_a_reopened_finding_reopens_the_ticket_that_a_person_closed_once(
+        self, peer: Peer, system: TicketSystem
+    ) -> None:
+        """If the person closes it again, it stays closed."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.close(reference)
+        follow(system, RESOLVED, reference)
+        assert [ticket.is_open for ticket in peer.shown()] == [False]
+        follow(system, REOPENED, reference)
+        assert [ticket.is_open for ticket in peer.shown()] == [True]
+        peer.close(reference)
+        follow(system, later(REOPENED, 7), reference)
+        follow(system, later(REOPENED, 8), reference)
+        (ticket,) = peer.shown()
+        assert not ticket.is_open
+        assert len(ticket.comments) == 1
+
+    def test_a_deleted_ticket_is_opened_again_as_another_one(self, peer: Peer, system: TicketSystem) -> None:
+        """If the finding is still open; otherwise nothing is left to do."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.delete(reference)
+        assert follow(system, RESOLVED, reference) is None
+        assert peer.shown() == []
+        assert follow(system, REOPENED, reference) is not None
+        assert [ticket.is_open for ticket in peer.shown()] == [True]
+
+    def test_a_stale_revision_changes_nothing(self, peer: Peer, system: TicketSystem) -> None:
+        """Messages arrive in any order."""
+        reference = follow(system, OPENED, None)
+        follow(system, RESOLVED, reference)
+        before = peer.shown()
+        assert follow(system, APPLIED, reference) == reference
+        assert peer.shown() == before
+
+    def test_hostile_names_are_accepted_and_shown(self, peer: Peer, system: TicketSystem) -> None:
+        """Line breaks, control characters, markup, emoji and 5,000 characters."""
+        texts = ("title", "reason", "subject", "rule_name", "impact", "resolution", "changed_by")
+        hostile = replace(OPENED, **dict.fromkeys(texts, HOSTILE), evidence={HOSTILE: HOSTILE})  # type: ignore[arg-type]
+        reference = follow(system, hostile, None)
+        follow(system, later(hostile, 2), reference)
+        follow(system, later(hostile, 3, status=Status.RESOLVED, transition=Transition.RESOLVED), reference)
+        (ticket,) = peer.shown()
+        assert not ticket.is_open
+        assert OPENED.id in ticket.text
+        assert "\u202e" not in ticket.text
+        assert "\x00" not in ticket.text

@@ -1,0 +1,208 @@
+"""Findings of one event are one message, and the delivery of each is recorded by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from permission_guard.bus.events import BusEvent, event_body, readable_events
+from permission_guard.delivery.alerts.base import send
+from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip
+from permission_guard.delivery.transitions import others_of
+from permission_guard.errors import ConflictError, DeliveryBusyError, DeliveryError
+from permission_guard.model.findings import Transition
+from permission_guard.model.verdicts import Severity
+from tests.unit.delivery.examples import OPENED
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from permission_guard.delivery.message import Message
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import FindingTarget
+
+SECOND = replace(OPENED, id="2" * 32, rule_id="PG204")
+THIRD = replace(OPENED, id="3" * 32, rule_id="PG205")
+
+
+class Channel:
+    """A channel that keeps the keys of its messages, and raises the given errors before it accepts one."""
+
+    name = "sns"
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.sent: list[str] = []
+
+    def send(self, message: Message, reference: str | None) -> str | None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(message.key)
+        return f"sns-{len(self.sent)}"
+
+
+class FailingLedger(MemoryLedger):
+    """A ledger that does not record some findings."""
+
+    def __init__(self, *failing: Finding) -> None:
+        super().__init__()
+        self.failing = [one.id for one in failing]
+
+    def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
+        if claim.finding_id in self.failing:
+            raise ConflictError("another claim took the lock")
+        super().complete(claim, reference, expires_at)
+
+
+class BusyLedger(MemoryLedger):
+    """A ledger in which another invocation is delivering some findings."""
+
+    def __init__(self, *busy: Finding) -> None:
+        super().__init__()
+        self.busy = [one.id for one in busy]
+
+    def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
+        if finding_id in self.busy:
+            raise DeliveryBusyError("another invocation is delivering it")
+        return super().claim(finding_id, channel, revision, now)
+
+
+def keys(*findings: Finding) -> str:
+    """Return the key of the message about findings."""
+    return "+".join(f"{one.id}-{one.revision}" for one in findings)
+
+
+def alert(finding: Finding, channel: Channel, ledger: MemoryLedger, *others: Finding, **options: Any) -> Any:
+    """Send the alert of a finding that arrived with others; return the outcome."""
+    (result,) = send(finding, unread, [channel], ledger, others=lambda: others, **options)
+    return result.outcome
+
+
+def test_the_findings_of_one_event_are_one_message() -> None:
+    """The events of the others find that there is nothing to do."""
+    channel, ledger = Channel(), MemoryLedger()
+    batch = (OPENED, SECOND, THIRD)
+    outcomes = [alert(one, channel, ledger, *batch) for one in batch]
+    assert channel.sent == [keys(OPENED, SECOND, THIRD)]
+    assert outcomes == [DeliveryOutcome.DELIVERED, *[DeliveryOutcome.ALREADY_DELIVERED] * 2]
+    assert {one.reference for one in ledger.held.values()} == {"sns-1"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SECOND, changed_event="00000000-3c5b-4f0e-8c39-1d7b1f0e2a44"),
+        replace(SECOND, function_arn=f"{OPENED.function_arn}-2"),
+        replace(SECOND, transition=Transition.RESOLVED),
+        replace(SECOND, severity=Severity.LOW),
+    ],
+    ids=["event", "function", "transition", "threshold"],
+)
+def test_another_finding_has_its_own_message_or_none(other: Finding) -> None:
+    """Of another event, another function, another transition, or below the threshold."""
+    channel, ledger = Channel(), MemoryLedger()
+    alert(OPENED, channel, ledger, other, min_severity=Severity.MEDIUM)
+    assert channel.sent == [keys(OPENED)]
+    assert (other.id, "sns") not in ledger.held
+
+
+def test_what_was_delivered_or_is_being_delivered_is_not_sent_again() -> None:
+    """It is left to the invocation that has claimed it."""
+    channel, busy = Channel(), BusyLedger(SECOND)
+    busy.held[THIRD.id, "sns"] = Delivery(revision=1)
+    alert(OPENED, channel, busy, SECOND, THIRD)
+    assert channel.sent == [keys(OPENED)]
+
+
+def test_a_message_that_is_not_accepted_releases_all_of_them() -> None:
+    """The retry is one message again."""
+    channel, ledger = Channel(DeliveryError("throttled")), MemoryLedger()
+    with pytest.raises(DeliveryError, match="throttled"):
+        alert(OPENED, channel, ledger, SECOND, THIRD)
+    assert all(one.locked_until is None and one.revision is None for one in ledger.held.values())
+    alert(SECOND, channel, ledger, OPENED, THIRD)
+    assert channel.sent == [keys(SECOND, OPENED, THIRD)]
+
+
+@pytest.mark.parametrize("unrecorded", [OPENED, SECOND, THIRD], ids=["first", "second", "third"])
+def test_one_that_is_not_recorded_keeps_no_other_from_it(unrecorded: Finding) -> None:
+    """That one alone is sent a second time, as a single message is."""
+    channel, ledger = Channel(), FailingLedger(unrecorded)
+    with pytest.raises(DeliveryError, match="another claim took the lock"):
+        alert(OPENED, channel, ledger, SECOND, THIRD)
+    recorded = {one for (one, _), held in ledger.held.items() if held.revision == 1}
+    assert recorded == {OPENED.id, SECOND.id, THIRD.id} - {unrecorded.id}
+
+
+def test_a_crash_after_the_message_was_sent_repeats_each_finding_at_most_once() -> None:
+    """Locks expire; a second message has what was not recorded, and nothing else."""
+
+    class Crash(BaseException):
+        pass
+
+    class CrashingLedger(MemoryLedger):
+        crashes = True
+
+        def complete(self, claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
+            if self.crashes and claim.finding_id == SECOND.id:
+                raise Crash
+            super().complete(claim, reference, expires_at)
+
+    channel, ledger = Channel(), CrashingLedger()
+    with pytest.raises(Crash):
+        alert(OPENED, channel, ledger, SECOND, THIRD)
+    ledger.crashes = False
+    for key, held in list(ledger.held.items()):
+        ledger.held[key] = replace(held, locked_until=None)
+    for one in (OPENED, SECOND, THIRD):
+        alert(one, channel, ledger, OPENED, SECOND, THIRD)
+    assert channel.sent == [keys(OPENED, SECOND, THIRD), keys(SECOND, THIRD)]
+
+
+# ── The others of a batch ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Recorded:
+    """Recorded transitions; one that is None cannot be read."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self.findings = {(one.id, one.revision): one for one in findings}
+
+    def finding(self, target: FindingTarget, finding_id: str) -> Finding | None:
+        raise NotImplementedError
+
+    def transition(self, target: FindingTarget, finding_id: str, revision: int) -> Finding | None:
+        if finding_id == "f" * 32:
+            raise KeyError("title")
+        return self.findings.get((finding_id, revision))
+
+
+def event_of(finding: Finding) -> BusEvent:
+    """Return the event about a finding's last transition."""
+    return BusEvent(finding.transition, finding.id, finding.target_arn, finding.revision)
+
+
+def test_the_others_are_read_in_the_table() -> None:
+    """Those with the same transition of the same function. What cannot be read is left to its own event."""
+    damaged, missing = replace(SECOND, id="f" * 32), replace(SECOND, id="e" * 32)
+    resolved = replace(THIRD, id="a" * 32, transition=Transition.RESOLVED)
+    elsewhere = replace(THIRD, id="b" * 32, function_arn=f"{OPENED.function_arn}-2")
+    batch = [event_of(one) for one in (OPENED, SECOND, damaged, missing, resolved, elsewhere)]
+    assert others_of(batch[0], batch, Recorded(OPENED, SECOND, resolved, elsewhere)) == [SECOND]
+
+
+def test_a_newer_transition_does_not_overtake_an_older_one_of_its_batch() -> None:
+    """The older one would never be sent."""
+    newer = replace(SECOND, revision=3)
+    batch = [event_of(one) for one in (OPENED, newer, replace(SECOND, revision=2, transition=Transition.RESOLVED))]
+    assert others_of(batch[0], batch, Recorded(OPENED, newer)) == []
+
+
+def test_the_events_of_a_batch_are_read_without_its_other_messages() -> None:
+    """Each of those is reported when it is handled."""
+    bodies = [event_body(OPENED), "not json", '{"source": "other"}', event_body(SECOND)]
+    batch = {"Records": [{"body": body} for body in bodies]}
+    assert [one.finding_id for one in readable_events(batch)] == [OPENED.id, SECOND.id]
