@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.errors import FixRefusedError
-from permission_guard.findings.lifecycle import is_about
+from permission_guard.findings.lifecycle import is_about, verdict_about
 from permission_guard.fixes.base import Plan
 from permission_guard.fixes.certify import Kind, certify
 from permission_guard.fixes.guards import guard_function, guard_statement
@@ -63,7 +63,7 @@ class Subject:
 
 def subject_of(finding: Finding, snapshot: Snapshot, check: Check) -> Subject:
     """Return what a finding is about. FixRefusedError if the function must not be changed."""
-    problem = next((one for one in check(snapshot) if is_about(one, finding)), None)
+    problem = verdict_about(finding, check(snapshot))
     if problem is None or problem.outcome is not Outcome.VIOLATION:
         raise FixRefusedError("The problem no longer exists.")
     guard_function(snapshot)
