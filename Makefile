@@ -18,7 +18,8 @@ export UV_PROJECT_ENVIRONMENT := .venv
 
 BIN := .venv/bin
 LAYER := layers/permission_guard
-EXPORT_LAYER = $(UV) export --locked --quiet --only-group layer --no-header --no-annotate
+SENDERS := layers/senders
+EXPORT = $(UV) export --locked --quiet --no-header --no-annotate --only-group
 SOURCES := $(LAYER)/permission_guard functions sandbox tests tools benchmarks
 
 # ── Set-up ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -94,8 +95,10 @@ lint: setup ## Check style, types and the templates
 	@$(BIN)/sam validate --lint
 	@$(UV) lock --check --quiet
 	@$(BIN)/python -m tools.generate --check
-	@$(EXPORT_LAYER) | diff -u $(LAYER)/requirements.txt - \
-		|| { echo "$(LAYER)/requirements.txt is out of date: run make generate" >&2; exit 1; }
+	@for group in layer:$(LAYER) senders:$(SENDERS); do \
+		$(EXPORT) $${group%%:*} | diff -u $${group##*:}/requirements.txt - \
+			|| { echo "$${group##*:}/requirements.txt is out of date: run make generate" >&2; exit 1; }; \
+	done
 
 .PHONY: test
 test: setup build ## Run the unit, integration, template, fuzz, simulation, contract and end-to-end tests (COVERAGE=1 measures the coverage)
@@ -146,7 +149,8 @@ lock: .venv-tools/uv-$(UV_VERSION) ## Resolve the dependencies again, and write 
 
 .PHONY: generate
 generate: .venv/.synced ## Write what is generated: rule pages, the finding's schema, AWS's managed policies, the layer's requirements and licences
-	@$(EXPORT_LAYER) > $(LAYER)/requirements.txt
+	@$(EXPORT) layer > $(LAYER)/requirements.txt
+	@$(EXPORT) senders > $(SENDERS)/requirements.txt
 	@$(BIN)/python -m tools.generate
 
 .PHONY: sbom
