@@ -1,16 +1,19 @@
-"""What receives in the end: the topic, the Slack channel and the OpsItems."""
+"""What receives in the end: the topic, the Slack channel and the ticket systems."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.fakes import ACCOUNT, REGION
-from tests.in_memory.ops_items import OpsItems
 from tests.in_memory.sns import Topics
-from tests.simulation.stack import TOPIC
+from tests.simulation.stack import TICKET_SECRET, TOPIC
+from tests.simulation.ticket_systems import CREDENTIALS, TicketSystems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tests.simulation.environments import Invocation
 
 WEBHOOK: Final = "https://hooks.slack.com/services/T0000/B0000/simulated"
 
@@ -21,27 +24,34 @@ class Receivers:
     A message is about revisions of findings (`<id>-<revision>`), or a digest.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], current: Callable[[], Invocation | None]) -> None:
         self.messages: dict[str, list[str]] = {"sns": [], "slack": []}
-        self._ops_items = OpsItems()
+        self.tickets = TicketSystems(current)
         self._topics = Topics(clock, ACCOUNT, REGION, send=lambda _queue, _body: None)
         self._topics.subscribers[TOPIC] = [lambda _id, sent: self._note("sns", sent["MessageDeduplicationId"])]
 
     @property
     def ops_items(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the OpsItems by their ids."""
-        return self._ops_items.items
+        return self.tickets.ops_items.items
 
     def answer(self, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
         """Answer a call to a receiver, None for any other."""
-        for name, receiver in (("sns", self._topics), ("ssm", self._ops_items)):
-            if service == name and operation in receiver.operations:
-                return receiver.answer(operation, params)
+        if service == "sns" and operation in self._topics.operations:
+            return self._topics.answer(operation, params)
         if service == "slack":
             self._note("slack", params["about"])
             return {}
-        return {"SecretString": WEBHOOK} if (service, operation) == ("secretsmanager", "GetSecretValue") else None
+        if (service, operation) == ("secretsmanager", "GetSecretValue"):
+            return {"SecretString": _secret(params["SecretId"])}
+        return self.tickets.answer(service, operation, params)
 
     def _note(self, channel: str, about: str) -> None:
         # The message about several findings has the keys of all of them.
         self.messages[channel] += about.split("+")
+
+
+def _secret(arn: str) -> str:
+    """Return the value of a secret: the credentials of a ticket system, or the webhook's address."""
+    credentials = CREDENTIALS.get(arn.removeprefix(TICKET_SECRET))
+    return WEBHOOK if credentials is None else json.dumps(credentials)

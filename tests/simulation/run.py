@@ -16,12 +16,13 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import Ama
 
 from permission_guard.aws import clients
 from permission_guard.aws.readers import snapshots
-from permission_guard.bootstrap import checks, decisions, findings, fixes
+from permission_guard.bootstrap import checks, decisions, findings, fixes, tickets
 from permission_guard.checks import checker
 from permission_guard.delivery import ledger
 from permission_guard.delivery.alerts.slack import channel as slack_channel
 from permission_guard.delivery.alerts.slack import webhook
 from permission_guard.delivery.alerts.slack.message import payload
+from permission_guard.delivery.http.api import JsonApi
 from permission_guard.fixes import fixer, undo
 from tests.in_memory.errors import RejectedError
 from tests.inline_pool import InlinePool
@@ -31,13 +32,17 @@ from tests.simulation.environments import app, keep_for_each_environment
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import broken
 from tests.simulation.memory import remembering
-from tests.simulation.stack import FIXES_AN_HOUR, deployed
+from tests.simulation.stack import FIXES_AN_HOUR, TICKET_SECRET, deployed
 from tests.simulation.story import PERSON, Step, maintain, steps_of, sweep
+from tests.simulation.ticket_systems import EVERY_SYSTEM, OPS_ITEM, URLS, SimulatedSession
 from tests.simulation.world import START, NeverQuietError, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from permission_guard.bus.events import BusEvent
+    from permission_guard.config.document import GuardConfig
+    from permission_guard.delivery.ledger import DeliveryResult
     from tests.in_memory.client import Client
     from tests.simulation.stack import Stack
 
@@ -49,6 +54,7 @@ _REDRIVES = 3
 _MOST_DELIVERIES = 12
 """After this number nothing more happens in a story, so that nearly every seed ends within 40."""
 _HOURS = 7_200.0
+_TICKET_SYSTEMS = (OPS_ITEM, EVERY_SYSTEM)
 
 _PURE = (
     (checker, "evaluate"),
@@ -90,7 +96,8 @@ def simulate(
     steps = [step for number, step in enumerate(steps_of(seed)) if number not in without_steps]
     words: list[str] | None = [] if with_words else None
     mode, fixes_an_hour = choices.pick("mode", MODES), choices.pick("fixes an hour", FIXES_AN_HOUR)
-    with installed(deployed(mode, fixes_an_hour), choices, words) as world:
+    systems = choices.pick("ticket systems", _TICKET_SYSTEMS)
+    with installed(deployed(mode, fixes_an_hour, systems), choices, words) as world:
         started = time.process_time()
         if words is not None:
             words.append(f"seed {seed}: FixMode {mode}")
@@ -127,7 +134,7 @@ def _live(world: World, choices: Choices, steps: list[Step]) -> None:
             first + choices.pick("storm", range(_MOST_CALLS)) for _ in range(choices.pick("storms", range(4)))
         )
     ]
-    world.faults = Faults(tuple(windows), lost_event=_LOST_EVENTS)
+    world.faults = Faults(tuple(windows), choices.pick("vendors", (False, True)), lost_event=_LOST_EVENTS)
     at = 0.0
     for step in steps:
         if step.is_before:
@@ -214,6 +221,8 @@ def _install() -> None:
         (findings, "proven_caller", lambda *_args: PERSON),
         (slack_channel, "payload", lambda message: {"about": message.key, **payload(message)}),
         (webhook, "post", _post),
+        (tickets, "ticket_updater", _every_system(tickets.ticket_updater)),
+        (tickets, "_session", _session),
         # Metrics are printed to standard output, and warn where there are none.
         (AmazonCloudWatchEMFProvider, "flush_metrics", lambda metrics, **_options: metrics.clear_metrics()),
     ):
@@ -222,6 +231,8 @@ def _install() -> None:
         setattr(module, name, remembering(getattr(module, name)))
     for deliver in (ledger.deliver, ledger.deliver_once):
         deliver.__kwdefaults__ = {**(deliver.__kwdefaults__ or {}), "wait": _sleep}
+    defaults = JsonApi.__init__.__kwdefaults__ or {}
+    JsonApi.__init__.__kwdefaults__ = {**defaults, "clock": lambda: _running[-1].now, "wait": _sleep}
 
 
 def _client(service: str) -> Client:
@@ -240,3 +251,37 @@ def _post(_url: str, content: dict[str, Any], _max_seconds: float = 0.0) -> webh
     except (BotoCoreError, RejectedError) as error:
         return webhook.PostResult(None, type(error).__name__)
     return webhook.PostResult(200, "ok")
+
+
+def _session() -> SimulatedSession:
+    def postponed() -> None:
+        _running[-1].transport.dropped += 1  # the sweep makes up for it
+
+    return SimulatedSession(
+        _running[-1].call,
+        lambda options: _running[-1].choices.pick("retry after", options),
+        postponed,
+    )
+
+
+def _every_system(ticket_updater: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what updates the tickets of every system of the stack. If some of them fail, the message is retried."""
+
+    def for_each(environment: Mapping[str, str], config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
+        def update(event: BusEvent) -> Sequence[DeliveryResult]:
+            results: list[DeliveryResult] = []
+            failures: list[Exception] = []
+            for system in _running[-1].stack.ticket_systems:
+                of_system = {"TICKET_SYSTEM": system, "TICKET_URL": URLS.get(system, "")}
+                secret = {"TICKET_SECRET_ARN": f"{TICKET_SECRET}{system}"}
+                try:
+                    results += ticket_updater({**environment, **of_system, **secret}, config)(event)
+                except Exception as error:  # noqa: BLE001 - raised below
+                    failures.append(error)
+            if failures:
+                raise failures[0]
+            return results
+
+        return update
+
+    return for_each

@@ -11,6 +11,7 @@ from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.events import Rule
 from tests.owned_policies import PREFIX, TAG, owned_documents
 from tests.paths import REPOSITORY
+from tests.simulation.ticket_systems import OPS_ITEM
 from tests.template.sam_template import EVERYTHING, Template, referred
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ PARAMETERS: Final = {
 }
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:AlertTopic.fifo"
 """A FIFO topic, so that each message says which revision of which finding it is about."""
+TICKET_SECRET: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:"
+"""What the ARN of the secret of a ticket system begins with. The name of the system follows."""
 FIXES_AN_HOUR: Final = (1, 3)
 """The limits of fixes in the seeds: the least, so that some of them reach it, and one that leaves a fix to its undo."""
 _LOGICAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
@@ -62,14 +65,16 @@ class Stack:
     environments: Mapping[str, Mapping[str, str]]
     timeouts: Mapping[str, float]
     stream_batch: int
+    ticket_systems: tuple[str, ...] = OPS_ITEM
 
 
 @cache
-def deployed(fix_mode: str, fixes_an_hour: int) -> Stack:
-    """Return the stack with everything enabled, and with a limit of fixes."""
+def deployed(fix_mode: str, fixes_an_hour: int, ticket_systems: tuple[str, ...] = OPS_ITEM) -> Stack:
+    """Return the stack with everything enabled, with a limit of fixes, and with some ticket systems."""
     stack = _stack(fix_mode)
     limited = {**stack.environments["apply_fix"], "MAX_FIXES_AN_HOUR": str(fixes_an_hour)}
-    return replace(stack, environments={**stack.environments, "apply_fix": limited})
+    environments = {**stack.environments, "apply_fix": limited}
+    return replace(stack, environments=environments, ticket_systems=ticket_systems)
 
 
 @cache

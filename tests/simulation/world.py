@@ -85,7 +85,7 @@ class World:
         self.transport = Transport(self)
         self.buses = EventBuses(lambda: self.now, ACCOUNT, REGION, self.transport.deliver, stack.rules)
         self.account: Account = Account(lambda: self.now, lambda: choices.pick("lag", _LAGS), self.transport.trail)
-        self.receivers = Receivers(lambda: self.now)
+        self.receivers = Receivers(lambda: self.now, lambda: self.current)
         self.document: str = json.dumps({"version": 1, "grace_period_seconds": 60})
         self.coming: list[tuple[float, str, Callable[[], None]]] = []
         """What happens at a time: when, in words, and what."""
@@ -259,7 +259,7 @@ class World:
         if invocation.is_dead:
             invocation.crash()
         self.calls += 1
-        stormy = self.faults.may_happen(self.calls)
+        stormy = self.faults.may_happen(self.calls, call)
         invocation.waiting = call
         invocation.pause()
         self._current = invocation
