@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -22,10 +23,12 @@ from permission_guard.model.findings import Finding
 from tests.integration.alerts.http_contract import Clock, HttpAlertChannelContract, TextSecret
 from tests.integration.alerts.slack import WEBHOOK_PATH, SlackWebhook, slack_clock
 from tests.paths import FINDINGS
+from tests.unit.delivery.examples import APPLIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from permission_guard.delivery.alerts.channel import AlertChannel
     from tests.integration.tickets.http_server import Vendor
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
@@ -305,3 +308,15 @@ class TestSlackWebhook(HttpAlertChannelContract):
     def channel(self, secret: TextSecret) -> SlackChannel:
         """Return the channel under test."""
         return SlackChannel(secret)
+
+    def test_a_message_has_no_reference(self, channel: AlertChannel) -> None:
+        """A webhook's response has no message id."""
+        assert channel.send(compose(OPENED), "the reference of another channel") is None
+
+    def test_the_owner_is_mentioned(self, peer: SlackWebhook, secret: TextSecret) -> None:
+        """When a finding is opened, by the configuration's id."""
+        channel = SlackChannel(secret, name="ops", owners={"payments-team": "S0123ABCD"})
+        for message in (compose(OPENED), compose(APPLIED)):
+            channel.send(replace(message, owner="payments-team"), None)
+        assert [one.mentions for one in peer.shown()] == [("S0123ABCD",), ()]
+        assert channel.name == "ops"

@@ -74,7 +74,7 @@ class Peer(Protocol):
     """The other end. It rejects what the vendor rejects: a message that is too long, or invalid."""
 
     def shown(self) -> list[Shown]:
-        """Return every message that was accepted, the oldest first."""
+        """Return every message as it was accepted, the oldest first; each version of one that is updated."""
 
 
 class AlertChannelContract:

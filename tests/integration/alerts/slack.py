@@ -69,8 +69,7 @@ class SlackWebhook:
 def problem_of(content: dict[str, Any]) -> str:
     """Return Slack's word for what is wrong with a message, empty for a valid one."""
     text, blocks = content["text"], content["blocks"]
-    assert content["unfurl_links"] is False
-    assert content["unfurl_media"] is False
+    assert "ts" in content or content["unfurl_links"] is content["unfurl_media"] is False
     if not text or units(text) > 4_000:
         return "msg_too_long" if text else "no_text"
     if not 0 < len(blocks) <= 50 or units(json.dumps(blocks, ensure_ascii=False)) > 40_000:
