@@ -21,7 +21,7 @@ from permission_guard.config.settings import (
     TicketSettings,
     ValidationSettings,
 )
-from permission_guard.delivery.alerts.slack.webhook import MAX_SECONDS
+from permission_guard.delivery.alerts.slack.transport import MAX_SECONDS
 from permission_guard.offline.physical_names import Place
 from permission_guard.offline.sam import translated
 from tests.paths import REPOSITORY
