@@ -18,9 +18,6 @@ STACK_CHANNELS: Final = ("sns", "slack")
 STACK_TICKET_SYSTEMS: Final = ("opsitem", "github", "jira", "securityhub", "servicenow")
 """The names that the stack's own ticket system can have: the values of the parameter `TicketSystem` but `none`."""
 
-OWNER_TAGS: Final = ("owner", "team")
-"""The tags that say who owns a function. The first one that it has decides."""
-
 
 class ChannelType(StrEnum):
     """What an alert channel is."""
