@@ -169,6 +169,7 @@ def test_the_fixer_has_its_mode_from_the_parameter(deployed: Callable[..., Templ
         ("SweepAccountFunction", "FIX_QUEUE_URL", "FixQueue"),
         ("MaintainFindingsFunction", "FINDINGS_TABLE", "FindingsTable"),
         ("MaintainFindingsFunction", "ALERT_QUEUE_URL", "AlertQueue"),
+        ("MaintainFindingsFunction", "TICKET_QUEUE_URL", "TicketQueue"),
         ("MaintainFindingsFunction", "STACK_NAME", "AWS::StackName"),
         ("PublishFindingsFunction", "EVENT_BUS", "FindingsBus"),
         ("SendAlertFunction", "DELIVERIES_TABLE", "DeliveriesTable"),

@@ -12,6 +12,7 @@ from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.config.settings import TicketSettings
 from permission_guard.delivery.tickets.base import update_ticket
+from permission_guard.delivery.tickets.review import review_finding, review_ticket
 from permission_guard.delivery.transitions import deliver_event
 from permission_guard.errors import ConfigurationError
 
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from permission_guard.bus.events import BusEvent
+    from permission_guard.bus.ticket_reviews import TicketReview
     from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.http.api import Credentials
     from permission_guard.delivery.http.session import HttpSession
     from permission_guard.delivery.ledger import DeliveryResult
     from permission_guard.delivery.tickets.base import TicketSystem
+    from permission_guard.delivery.transitions import Current
+    from permission_guard.model.findings import Finding
 
 
 def _ops_items(_settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
@@ -88,26 +92,51 @@ def ticket_updater(
 
     ConfigurationError for an invalid setting.
     """
-    return _updater(TicketSettings.from_environment(environment), config)
+    tickets = _tickets(TicketSettings.from_environment(environment), config)
+    return partial(deliver_event, findings=tickets.findings, send=tickets.update) if tickets else None
+
+
+def ticket_reviewer(
+    environment: Mapping[str, str], config: GuardConfig
+) -> Callable[[TicketReview], Sequence[DeliveryResult]] | None:
+    """Return what reads the ticket of the finding that a request names, None for no tickets.
+
+    ConfigurationError for an invalid setting.
+    """
+    tickets = _tickets(TicketSettings.from_environment(environment), config)
+    return partial(review_finding, findings=tickets.findings, review=tickets.review) if tickets else None
+
+
+class _Tickets:
+    """The tickets of a deployment."""
+
+    def __init__(self, settings: TicketSettings, config: GuardConfig, system: TicketSystem) -> None:
+        self.findings = FindingReader(client("dynamodb"), settings.findings_table)
+        self._system = system
+        self._ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
+        self._min_severity = config.tickets.min_severity
+        self._baseline = DigestReader(client("dynamodb"), settings.findings_table).baseline
+
+    def update(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
+        """Write a finding into its ticket."""
+        return update_ticket(
+            finding,
+            current,
+            self._system,
+            self._ledger,
+            min_severity=self._min_severity,
+            baseline=self._baseline,
+        )
+
+    def review(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
+        """Read the ticket of a finding, and correct it."""
+        return (review_ticket(finding, self._system, self._ledger, lambda: self.update(finding, current)[0]),)
 
 
 @latest
-def _updater(settings: TicketSettings, config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]] | None:
+def _tickets(settings: TicketSettings, config: GuardConfig) -> _Tickets | None:
     system = ticket_system(settings, client)
-    if system is None:
-        return None
-    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
-    return partial(
-        deliver_event,
-        findings=FindingReader(client("dynamodb"), settings.findings_table),
-        send=partial(
-            update_ticket,
-            system=system,
-            ledger=ledger,
-            min_severity=config.tickets.min_severity,
-            baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
-        ),
-    )
+    return None if system is None else _Tickets(settings, config, system)
 
 
 def ticket_system(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem | None:
