@@ -33,7 +33,7 @@ def compiled() -> str:
 
 
 def sample(rule: type[Rule]) -> Finding:
-    """Return the finding of a rule's simplest failing case: the fewest findings, of the function itself, little state."""
+    """Return the finding of a rule's simplest failing case: few findings, of the function itself, little state."""
     failing = [path for path in RULE_CASES if path.parent.name == rule.id and kind_of(path) == "fail"]
     found = {path: _findings(rule, json.loads(path.read_text())) for path in failing}
     simplest = min(found, key=lambda path: (len(found[path]), found[path][0].target_arn, path.stat().st_size))
