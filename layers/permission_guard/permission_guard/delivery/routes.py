@@ -1,4 +1,4 @@
-"""Where the alerts and tickets of a finding go: the default destinations, and those of the routes that match it. Pure."""
+"""Where the alerts and tickets of a finding go: the default destinations, and those of its routes. Pure."""
 
 from __future__ import annotations
 
