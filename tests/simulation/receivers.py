@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.sns import Topics
-from tests.simulation.stack import TICKET_SECRET, TOPIC
-from tests.simulation.ticket_systems import CREDENTIALS, TicketSystems
+from tests.simulation.stack import TOPIC
+from tests.simulation.ticket_systems import SECRET, SECRETS, TicketSystems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,6 +52,6 @@ class Receivers:
 
 
 def _secret(arn: str) -> str:
-    """Return the value of a secret: the credentials of a ticket system, or the webhook's address."""
-    credentials = CREDENTIALS.get(arn.removeprefix(TICKET_SECRET))
-    return WEBHOOK if credentials is None else json.dumps(credentials)
+    """Return the value of a secret: the address and credentials of a ticket system, or the webhook's address."""
+    of_system = SECRETS.get(arn.removeprefix(SECRET).removesuffix("-AbCdEf"))
+    return WEBHOOK if of_system is None else json.dumps(of_system)

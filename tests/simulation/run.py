@@ -32,17 +32,14 @@ from tests.simulation.environments import app, keep_for_each_environment
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import broken
 from tests.simulation.memory import remembering
-from tests.simulation.stack import FIXES_AN_HOUR, TICKET_SECRET, deployed
+from tests.simulation.stack import FIXES_AN_HOUR, deployed
 from tests.simulation.story import PERSON, Step, maintain, steps_of, sweep
-from tests.simulation.ticket_systems import EVERY_SYSTEM, OPS_ITEM, URLS, SimulatedSession
+from tests.simulation.ticket_systems import EVERYWHERE, OPS_ITEM, WITH_SECURITY_HUB, SimulatedSession
 from tests.simulation.world import START, NeverQuietError, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
-    from permission_guard.bus.events import BusEvent
-    from permission_guard.config.document import GuardConfig
-    from permission_guard.delivery.ledger import DeliveryResult
     from tests.in_memory.client import Client
     from tests.simulation.stack import Stack
 
@@ -54,7 +51,7 @@ _REDRIVES = 3
 _MOST_DELIVERIES = 12
 """After this number nothing more happens in a story, so that nearly every seed ends within 40."""
 _HOURS = 7_200.0
-_TICKET_SYSTEMS = (OPS_ITEM, EVERY_SYSTEM)
+_TICKET_SYSTEMS = (OPS_ITEM, EVERYWHERE, OPS_ITEM, WITH_SECURITY_HUB)
 
 _PURE = (
     (checker, "evaluate"),
@@ -219,9 +216,8 @@ def _install() -> None:
         (time, "sleep", _sleep),
         (decisions, "proven_caller", lambda *_args: PERSON),
         (findings, "proven_caller", lambda *_args: PERSON),
-        (slack_channel, "payload", lambda message: {"about": message.key, **payload(message)}),
+        (slack_channel, "payload", lambda message, *more: {"about": message.key, **payload(message, *more)}),
         (webhook, "post", _post),
-        (tickets, "ticket_updater", _every_system(tickets.ticket_updater)),
         (tickets, "_session", _session),
         # Metrics are printed to standard output, and warn where there are none.
         (AmazonCloudWatchEMFProvider, "flush_metrics", lambda metrics, **_options: metrics.clear_metrics()),
@@ -262,26 +258,3 @@ def _session() -> SimulatedSession:
         lambda options: _running[-1].choices.pick("retry after", options),
         postponed,
     )
-
-
-def _every_system(ticket_updater: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what updates the tickets of every system of the stack. If some of them fail, the message is retried."""
-
-    def for_each(environment: Mapping[str, str], config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]]:
-        def update(event: BusEvent) -> Sequence[DeliveryResult]:
-            results: list[DeliveryResult] = []
-            failures: list[Exception] = []
-            for system in _running[-1].stack.ticket_systems:
-                of_system = {"TICKET_SYSTEM": system, "TICKET_URL": URLS.get(system, "")}
-                secret = {"TICKET_SECRET_ARN": f"{TICKET_SECRET}{system}"}
-                try:
-                    results += ticket_updater({**environment, **of_system, **secret}, config)(event)
-                except Exception as error:  # noqa: BLE001 - raised below
-                    failures.append(error)
-            if failures:
-                raise failures[0]
-            return results
-
-        return update
-
-    return for_each

@@ -27,8 +27,6 @@ PARAMETERS: Final = {
 }
 TOPIC: Final = f"arn:aws:sns:{REGION}:{ACCOUNT}:AlertTopic.fifo"
 """A FIFO topic, so that each message says which revision of which finding it is about."""
-TICKET_SECRET: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:"
-"""What the ARN of the secret of a ticket system begins with. The name of the system follows."""
 FIXES_AN_HOUR: Final = (1, 3)
 """The limits of fixes in the seeds: the least, so that some of them reach it, and one that leaves a fix to its undo."""
 _LOGICAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
@@ -70,10 +68,11 @@ class Stack:
 
 @cache
 def deployed(fix_mode: str, fixes_an_hour: int, ticket_systems: tuple[str, ...] = OPS_ITEM) -> Stack:
-    """Return the stack with everything enabled, with a limit of fixes, and with some ticket systems."""
+    """Return the stack with everything enabled, a limit of fixes, and some ticket systems: its own one first."""
     stack = _stack(fix_mode)
     limited = {**stack.environments["apply_fix"], "MAX_FIXES_AN_HOUR": str(fixes_an_hour)}
-    environments = {**stack.environments, "apply_fix": limited}
+    opening = {**stack.environments["open_ticket"], "TICKET_SYSTEM": ticket_systems[0]}
+    environments = {**stack.environments, "apply_fix": limited, "open_ticket": opening}
     return replace(stack, environments=environments, ticket_systems=ticket_systems)
 
 

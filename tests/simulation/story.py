@@ -13,6 +13,7 @@ from tests.fakes import SQS_POLICY_ARN
 from tests.simulation.account import ADMINISTRATOR_ARN, PARTNER, function_arn
 from tests.simulation.decisions import decide, findings_in, undo
 from tests.simulation.problems import PROBLEMS
+from tests.simulation.ticket_systems import document
 from tests.simulation.world import MANY_DELIVERIES
 
 if TYPE_CHECKING:
@@ -311,7 +312,7 @@ def _configuration(story: Story) -> None:
 
     def act(world: World) -> None:
         given = json.loads(json.dumps(keys).replace("<end>", _in(world, _SUPPRESSED_FOR)))
-        world.document = json.dumps({"version": 1, "grace_period_seconds": 60, **given})
+        world.document = document(world.stack.ticket_systems, **given)
         world.configurations += 1
 
     story.add(f"push a configuration: {words}", act)

@@ -16,6 +16,7 @@ from permission_guard.delivery.tickets.jira import content as jira_content
 from permission_guard.delivery.tickets.security_hub import content as asff
 from permission_guard.delivery.tickets.servicenow import content as servicenow_content
 from permission_guard.model.findings import Status
+from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.errors import RejectedError
 from tests.in_memory.ops_items import OpsItems
 from tests.in_memory.security_hub import SecurityHub
@@ -23,21 +24,23 @@ from tests.integration.tickets import github, jira, servicenow
 from tests.integration.tickets.http_server import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from permission_guard.model.findings import Finding
     from tests.integration.tickets.http_server import Answer
     from tests.simulation.environments import Invocation
 
+NAMED: Final = ("github", "jira", "servicenow")
 OPS_ITEM: Final = ("opsitem",)
-EVERY_SYSTEM: Final = ("opsitem", "github", "jira", "servicenow", "securityhub")
+EVERYWHERE: Final = ("opsitem", *NAMED)
+WITH_SECURITY_HUB: Final = ("securityhub", *NAMED)
 
-URLS: Final = {"github": github.REPOSITORY, "jira": jira.PROJECT, "servicenow": servicenow.INCIDENTS}
-"""Where tickets are opened, for the systems outside AWS."""
-CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
-    "github": {"token": github.TOKEN},
-    "jira": {"email": jira.EMAIL, "token": jira.TOKEN},
-    "servicenow": {"user": servicenow.USER, "password": servicenow.PASSWORD},
+SECRET: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:"
+"""What the ARN of a secret begins with. The name of the system follows, and six characters."""
+SECRETS: Final[Mapping[str, Mapping[str, str]]] = {
+    "github": {"url": github.REPOSITORY, "token": github.TOKEN},
+    "jira": {"url": jira.PROJECT, "email": jira.EMAIL, "token": jira.TOKEN},
+    "servicenow": {"url": servicenow.INCIDENTS, "user": servicenow.USER, "password": servicenow.PASSWORD},
 }
 _APIS: Final = {"github": github.API, "jira": jira.API, "servicenow": servicenow.API}
 _RETRY_AFTER: Final = ("1", "30", "7200")
@@ -72,6 +75,13 @@ class Closing:
 
     def __str__(self) -> str:
         return f"{self.reference} of {self.system}"
+
+
+def document(ticket_systems: Sequence[str], **keys: Any) -> str:
+    """Return a configuration with some keys, in which a route leads to every system that is not the stack's own."""
+    named = {f"team-{one}": {"type": one, "secret": f"{SECRET}{one}-AbCdEf"} for one in ticket_systems[1:]}
+    routed = {"tickets": {"systems": named}, "routes": [{"id": "tickets", "tickets": [*named]}]} if named else {}
+    return json.dumps({"version": 1, "grace_period_seconds": 60, **routed, **keys})
 
 
 class TicketSystems:

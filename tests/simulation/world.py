@@ -25,6 +25,7 @@ from tests.simulation.evaluation import clean_evaluation
 from tests.simulation.faults import Faults, Storms
 from tests.simulation.observations import FINDING_PREFIX, Observations, read
 from tests.simulation.receivers import Receivers
+from tests.simulation.ticket_systems import document
 from tests.simulation.transport import Transport
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class World:
         self.buses = EventBuses(lambda: self.now, ACCOUNT, REGION, self.transport.deliver, stack.rules)
         self.account: Account = Account(lambda: self.now, lambda: choices.pick("lag", _LAGS), self.transport.trail)
         self.receivers = Receivers(lambda: self.now, lambda: self.current)
-        self.document: str = json.dumps({"version": 1, "grace_period_seconds": 60})
+        self.document: str = document(stack.ticket_systems)
         self.coming: list[tuple[float, str, Callable[[], None]]] = []
         """What happens at a time: when, in words, and what."""
         self.running: list[Invocation] = []
