@@ -24,6 +24,7 @@ NEEDED: Final = (
     "specs/github-issues.openapi.json",
     "specs/jira-cloud-v3-issues.openapi.json",
     "specs/slack-block-kit.schema.json",
+    "specs/slack-web-api.swagger.json",
 )
 """What the tests of this tier read. A missing one fails the run: no test is skipped for it."""
 

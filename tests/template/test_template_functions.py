@@ -21,7 +21,7 @@ from permission_guard.config.settings import (
     TicketSettings,
     ValidationSettings,
 )
-from permission_guard.delivery.alerts.slack.webhook import MAX_SECONDS
+from permission_guard.delivery.alerts.slack.transport import MAX_SECONDS
 from tests.paths import REPOSITORY
 from tests.template.sam_template import Template, referred, walk
 

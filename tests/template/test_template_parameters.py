@@ -11,6 +11,7 @@ from permission_guard.config.settings import AutoFix, FixMode
 from tests.template.sam_template import EVERYTHING, Template
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:chat"
 
 OPERATOR = "arn:aws:iam::123456789012:role/operators"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a11"
@@ -18,6 +19,7 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a
 GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:aws-cloudtrail-logs"
 ACCEPTED = {
     "AlertEmail": ["", "ops@example.com", "first.last+tag@mail.example.co.uk"],
+    "AlertEmailSeverities": ["low", "medium", "high", "critical"],
     "SlackSecretArn": [
         "",
         SECRET,
@@ -27,6 +29,9 @@ ACCEPTED = {
     ],
     "TicketUrl": ["", "https://github.com/acme/platform", "https://acme-1.example/projects/OPS"],
     "TicketSecretArn": ["", SECRET],
+    "ChannelSecretArns": ["", SECRET, SECRET.replace("slack", "rds!db/x+=.@")],
+    "ChannelTopicArns": ["", TOPIC, f"{TOPIC}.fifo", TOPIC.replace("aws:", "aws-cn:", 1)],
+    "TicketSecretArns": ["", SECRET],
     "OperatorRoleArns": [
         "",
         OPERATOR,
@@ -42,6 +47,7 @@ ACCEPTED = {
 
 REFUSED = {
     "AlertEmail": ["ops", "ops@", "@example.com", "ops@example", "a b@example.com", "a@b@example.com", " "],
+    "AlertEmailSeverities": ["", "HIGH", "high ", "*", "none", 'high", "low', "high|low"],
     "SlackSecretArn": [
         "slack",
         "https://hooks.slack.com/services/T/B/x",
@@ -64,6 +70,9 @@ REFUSED = {
         "https://github.com/acme platform",
     ],
     "TicketSecretArn": ["github_pat_x", SECRET.replace("secretsmanager", "ssm"), SECRET + "*", "*"],
+    "ChannelSecretArns": ["xoxb-1", SECRET.replace("-AbCdEf", ""), SECRET.replace("slack", "*"), SECRET + " ", "*"],
+    "ChannelTopicArns": ["alerts", TOPIC + "*", TOPIC + ":0e6f4d9c", TOPIC.replace("sns", "sqs"), "*"],
+    "TicketSecretArns": ["token", SECRET.replace("-AbCdEf", ""), SECRET.replace("123456789012", "*"), "*"],
     "OperatorRoleArns": [
         "*",
         "arn:aws:iam::*:role/operators",
@@ -192,6 +201,7 @@ def test_the_defaults_report_and_do_nothing_else(template: Template) -> None:
     assert defaults.pop("AutoFix") == "restore"
     assert defaults.pop("TicketSystem") == "none"
     assert defaults.pop("AtomicNarrowing") == "false"
+    assert defaults.pop("AlertEmailSeverities") == "high,critical"
     assert set(defaults.values()) == {""}
 
 
@@ -210,4 +220,5 @@ def test_the_parameters_of_the_tests_are_valid(template: Template, patterns: dic
         elif "AllowedValues" in parameter:
             assert value in parameter["AllowedValues"], name
         else:
-            assert re.search(patterns[name], value), name
+            values = value.split(",") if parameter["Type"] == "CommaDelimitedList" else [value]
+            assert all(re.search(patterns[name], one) for one in values), name

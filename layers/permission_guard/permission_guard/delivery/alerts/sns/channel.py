@@ -44,6 +44,7 @@ class SnsChannel:
             "TopicArn": self._topic_arn,
             "Subject": content.subject,
             "Message": content.message,
+            "MessageStructure": "json",
             "MessageAttributes": {name: _attribute(values) for name, values in content.attributes.items()},
         }
         if self._topic_arn.endswith(".fifo"):
