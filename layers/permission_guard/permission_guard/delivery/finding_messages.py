@@ -44,7 +44,6 @@ def compose(*findings: Finding) -> Message:
     return Message(
         key="+".join(f"{one.id}-{one.revision}" for one in ordered),
         group=first.target_arn,
-        findings=tuple(one.id for one in ordered),
         attributes=_attributes(ordered),
         title=f"{one_line(first.title, _TITLE)}{more}",
         happened=happened(first),

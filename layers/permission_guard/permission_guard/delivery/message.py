@@ -70,8 +70,6 @@ class Message:
     once, in the headline. `state` is what happened in a word or two, empty if the title says it. `facts` say about
     what, by whom and when; `references` identify it. `rest` is a sentence that says where to see what was left out.
 
-    `findings` are the ids of the findings that it is about, empty if it is about none.
-
     `owner` is who owns the function, by its tag, empty if none is known: a channel may mention that person or team.
     `findings` are the ids of the findings that it is about, the worst first; none if it is not about findings.
 
