@@ -55,6 +55,7 @@ def compose(*findings: Finding) -> Message:
         evidence=tuple(section for one in ordered for section in _evidence(one, is_alone=not others)),
         rest=f"See {', '.join(map(_show, ordered))}.",
         owner=one_line(first.owner, _FACT),
+        findings=tuple(one.id for one in ordered),
     )
 
 
