@@ -212,7 +212,7 @@ def _install() -> None:
         (time, "sleep", _sleep),
         (decisions, "proven_caller", lambda *_args: PERSON),
         (findings, "proven_caller", lambda *_args: PERSON),
-        (slack_channel, "payload", lambda message: {"about": message.key, **payload(message)}),
+        (slack_channel, "payload", lambda message, *more: {"about": message.key, **payload(message, *more)}),
         (webhook, "post", _post),
         # Metrics are printed to standard output, and warn where there are none.
         (AmazonCloudWatchEMFProvider, "flush_metrics", lambda metrics, **_options: metrics.clear_metrics()),
