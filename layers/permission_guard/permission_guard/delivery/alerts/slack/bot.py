@@ -108,6 +108,8 @@ class SlackBot:
     each owner. ConfigurationError if the conversation is not such an id.
     """
 
+    has_threads = True
+
     def __init__(
         self,
         credentials: BotToken,
