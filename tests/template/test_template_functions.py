@@ -189,11 +189,11 @@ def test_a_variable_refers_to_its_resource(template: Template, function: str, va
 
 
 def test_no_secret_is_in_an_environment(template: Template) -> None:
-    """The ARN of a secret is allowed."""
+    """The ARNs of secrets are allowed."""
     for name, function in template.functions.items():
         for variable, value in function["Environment"]["Variables"].items():
             assert "resolve:" not in str(value), name
-            assert "SECRET" not in variable or variable.endswith("_ARN"), name
+            assert "SECRET" not in variable or variable.endswith(("_ARN", "_ARNS")), name
 
 
 def test_every_function_has_its_own_log_group_with_a_retention(template: Template) -> None:

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
     AlertSender = Callable[[BusEvent, Sequence[BusEvent]], Sequence[DeliveryResult]]
 
+_NO_OWNERS: Mapping[str, str] = {}
 
-def _sns(settings: AlertSettings, client: Callable[[Any], Any]) -> AlertChannel | None:
+
+def _sns(settings: AlertSettings, client: Callable[[Any], Any], _owners: Mapping[str, str]) -> AlertChannel | None:
     if not settings.topic_arn:
         return None
     from permission_guard.delivery.alerts.sns.channel import SnsChannel  # noqa: PLC0415 - loads botocore, which only users of SNS need
@@ -41,16 +43,16 @@ def _sns(settings: AlertSettings, client: Callable[[Any], Any]) -> AlertChannel 
     return SnsChannel(client("sns"), settings.topic_arn)
 
 
-def _slack(settings: AlertSettings, client: Callable[[Any], Any]) -> AlertChannel | None:
+def _slack(settings: AlertSettings, client: Callable[[Any], Any], owners: Mapping[str, str]) -> AlertChannel | None:
     if not settings.slack_secret_arn:
         return None
     from permission_guard.aws.readers.secrets import WebhookSecret  # noqa: PLC0415 - as above
 
     secret = WebhookSecret(client("secretsmanager"), settings.slack_secret_arn, settings.slack_webhook_prefix)
-    return SlackChannel(secret)
+    return SlackChannel(secret, owners=owners)
 
 
-CHANNELS: Mapping[str, Callable[[AlertSettings, Callable[[Any], Any]], AlertChannel | None]] = {
+CHANNELS: Mapping[str, Callable[[AlertSettings, Callable[[Any], Any], Mapping[str, str]], AlertChannel | None]] = {
     "sns": _sns,
     "slack": _slack,
 }
@@ -87,8 +89,8 @@ def test_sender(environment: Mapping[str, str]) -> Callable[[AlertTest], Sequenc
 def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
     findings = FindingReader(client("dynamodb"), settings.findings_table)
     ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
-    default = [channel.name for channel in _channels(settings)]
-    routes = AlertRoutes(config.routes, {one.name: one for one in all_channels(settings, config)}, default)
+    channels = {one.name: one for one in all_channels(settings, config)}
+    routes = AlertRoutes(config.routes, channels, [name for name in CHANNELS if name in channels])
     alert = partial(
         send,
         min_severity=config.alerts.min_severity,
@@ -107,23 +109,25 @@ def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
     return send_event
 
 
-@latest
 def all_channels(settings: AlertSettings, config: GuardConfig) -> list[AlertChannel]:
     """Return the channels of a deployment: its own, which are the default ones, and those that `config` names."""
-    return [*_channels(settings), *named_channels(config.channels, config.owners, settings, client)]
+    own = channels_for(settings, client, config.owners)
+    return [*own, *named_channels(config.channels, config.owners, settings, client)]
 
 
 @cache
 def _channels(settings: AlertSettings) -> list[AlertChannel]:
-    """Create the channels once per execution environment: the Slack channel caches its webhook."""
+    """Create the default channels once per execution environment: the Slack channel caches its webhook."""
     return channels_for(settings, client)
 
 
-def channels_for(settings: AlertSettings, client: Callable[[Any], Any]) -> list[AlertChannel]:
+def channels_for(
+    settings: AlertSettings, client: Callable[[Any], Any], owners: Mapping[str, str] = _NO_OWNERS
+) -> list[AlertChannel]:
     """Return the stack's own channels.
 
     `client` returns the boto3 client of a service, such as `permission_guard.aws.clients.client`. It is called only for
-    the services that are used.
+    the services that are used. `owners` has the ID of a Slack user or user group for each owner.
     """
-    created = (make(settings, client) for make in CHANNELS.values())
+    created = (make(settings, client, owners) for make in CHANNELS.values())
     return [channel for channel in created if channel is not None]

@@ -65,14 +65,27 @@ class ConfigurationSettings:
 
 @record
 class ValidationSettings:
-    """What is deployed, for the function that validates configuration documents."""
+    """What is deployed, for the function that validates configuration documents.
+
+    `has_slack` is whether the stack itself sends to Slack. The others are the ARNs that the senders may use.
+    """
 
     ticket_system: str
+    has_slack: bool = False
+    channel_secrets: tuple[str, ...] = ()
+    channel_topics: tuple[str, ...] = ()
+    ticket_secrets: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings. ConfigurationError names a variable that is missing."""
-        return cls(ticket_system=_required(environment, "TICKET_SYSTEM"))
+        return cls(
+            ticket_system=_required(environment, "TICKET_SYSTEM"),
+            has_slack=bool(environment.get("SLACK_SECRET_ARN")),
+            channel_secrets=_listed(environment, "CHANNEL_SECRET_ARNS"),
+            channel_topics=_listed(environment, "CHANNEL_TOPIC_ARNS"),
+            ticket_secrets=_listed(environment, "TICKET_SECRET_ARNS"),
+        )
 
 
 @record
@@ -241,7 +254,7 @@ class FixSettings:
             auto_fix=_one_of(AutoFix, "AUTO_FIX", environment.get("AUTO_FIX") or AutoFix.RESTORE),
             max_fixes_an_hour=int(limit),
             decide_fix_arn=_required(environment, "DECIDE_FIX_ARN"),
-            owned_policies=tuple(filter(None, environment.get("OWNED_POLICY_ARNS", "").split(","))),
+            owned_policies=_listed(environment, "OWNED_POLICY_ARNS"),
             replaces_policies=environment.get("ATOMIC_NARROWING", "") == "true",
             invoke_events_log_group=log_group,
         )
@@ -293,6 +306,10 @@ def _one_of(choices: type[Choice], name: str, value: str) -> Choice:
     if value not in list(choices):
         raise ConfigurationError(f"{name} is {value!r:.50}; it must be one of {', '.join(choices)}")
     return choices(value)
+
+
+def _listed(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(filter(None, environment.get(name, "").split(",")))
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

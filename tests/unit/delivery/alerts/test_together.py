@@ -44,6 +44,21 @@ class Channel:
         return f"sns-{len(self.sent)}"
 
 
+class ThreadedChannel(Channel):
+    """A channel in which later messages follow the first one. It keeps the references that it got."""
+
+    has_threads = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.references: list[str | None] = []
+
+    def send(self, message: Message, reference: str | None) -> str | None:
+        self.references.append(reference)
+        super().send(message, reference)
+        return reference
+
+
 class FailingLedger(MemoryLedger):
     """A ledger that does not record some findings."""
 
@@ -115,6 +130,32 @@ def test_what_was_delivered_or_is_being_delivered_is_not_sent_again() -> None:
     busy.held[THIRD.id, "sns"] = Delivery(revision=1)
     alert(OPENED, channel, busy, SECOND, THIRD)
     assert channel.sent == [keys(OPENED)]
+
+
+def test_where_there_are_threads_only_findings_of_one_thread_are_together() -> None:
+    """Each thread gets to know of the change. The events of the others send it to theirs."""
+    channel, ledger = ThreadedChannel(), MemoryLedger()
+    for one, thread in ((OPENED, "first"), (SECOND, "first"), (THIRD, "other")):
+        ledger.held[one.id, "sns"] = Delivery(revision=1, reference=thread)
+    batch = [replace(one, revision=2, transition=Transition.RESOLVED) for one in (OPENED, SECOND, THIRD)]
+    outcomes = [alert(one, channel, ledger, *batch) for one in batch]
+    assert channel.sent == [keys(*batch[:2]), keys(batch[2])]
+    assert channel.references == ["first", "other"]
+    assert outcomes == [
+        DeliveryOutcome.DELIVERED,
+        DeliveryOutcome.ALREADY_DELIVERED,
+        DeliveryOutcome.DELIVERED,
+    ]
+
+
+def test_without_threads_the_last_messages_do_not_matter() -> None:
+    """Every message of a mail is a new one."""
+    channel, ledger = Channel(), MemoryLedger()
+    for one in (OPENED, SECOND):
+        ledger.held[one.id, "sns"] = Delivery(revision=1, reference=f"message-{one.id}")
+    batch = [replace(one, revision=2, transition=Transition.RESOLVED) for one in (OPENED, SECOND)]
+    alert(batch[0], channel, ledger, *batch)
+    assert channel.sent == [keys(*batch)]
 
 
 def test_a_message_that_is_not_accepted_releases_all_of_them() -> None:

@@ -3,12 +3,16 @@
 The message of the first one that is delivered has the others of the batch, too. Each of them is claimed before and
 recorded after it, like any delivery: its own event then finds that there is nothing to do. One that another invocation
 has claimed is left to that one. After a crash between sending and recording, each unrecorded one is sent a second time.
+
+Where later messages follow the first one in a thread, only findings with the same first message are together: the first
+message of the others would show a state that is over.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.delivery.alerts.channel import has_threads
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.groups import group_key
 from permission_guard.delivery.ledger import Claim, expires_at
@@ -43,7 +47,7 @@ class Together:
     def send(self, finding: Finding, reference: str | None) -> str | None:
         """Send one message, and return its reference. Errors are raised after the others are released."""
         try:
-            self._claim_others_of(finding)
+            self._claim_others_of(finding, reference)
             message = compose(finding, *(other for _, other in self._claimed))
             self._reference = self._channel.send(message, reference)
         except BaseException:
@@ -65,7 +69,7 @@ class Together:
         if errors:
             raise errors[0]
 
-    def _claim_others_of(self, finding: Finding) -> None:
+    def _claim_others_of(self, finding: Finding, reference: str | None) -> None:
         key = group_key(finding)
         if key is None:
             return
@@ -76,5 +80,9 @@ class Together:
                 claim = self._ledger.claim(other.id, self._channel.name, other.revision, self._clock())
             except DeliveryBusyError:
                 continue
-            if isinstance(claim, Claim):
+            if not isinstance(claim, Claim):
+                continue
+            if has_threads(self._channel) and claim.reference != reference:
+                self._ledger.release(claim)
+            else:
                 self._claimed.append((claim, other))
