@@ -61,6 +61,14 @@ setup: .venv/.synced .venv-sandbox/.synced ## Make both virtual environments fro
 		--python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
 	@touch $@
 
+# Prism, which only `make test-conformance` needs. No package of it may run a script on this machine.
+PRISM := tests/conformance/prism
+$(PRISM)/node_modules/.synced: $(PRISM)/package.json $(PRISM)/package-lock.json
+	@command -v npm >/dev/null \
+		|| { echo "Prism needs Node.js 18.20.1 or newer, and npm. On Debian and Ubuntu: apt-get install nodejs npm" >&2; exit 2; }
+	@npm ci --prefix $(PRISM) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
 # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: help
@@ -107,7 +115,7 @@ test: setup build ## Run the unit, integration, template, fuzz, simulation, cont
 	@$(BIN)/python -m tools.run_tests $(if $(COVERAGE),--coverage)
 
 .PHONY: test-conformance
-test-conformance: setup ## Test against recorded events, other projects' cases and vendors' schemas (MATERIAL=<folder>)
+test-conformance: setup $(PRISM)/node_modules/.synced ## Test against recorded events, other projects' cases and vendors' schemas (MATERIAL=<folder>)
 	@[ -n "$(MATERIAL)" ] || { echo "Name the folder with the material (cloudtrail, corpus, oracles, specs): make test-conformance MATERIAL=<folder>" >&2; exit 2; }
 	@MATERIAL="$(abspath $(MATERIAL))" $(BIN)/python -m pytest tests/conformance -q
 
@@ -193,7 +201,7 @@ bench-drift: setup build ## Measure how soon a lost read permission is found, by
 
 .PHONY: clean
 clean: ## Remove everything that make built or installed
-	@rm -rf .aws-sam .venv .venv-audit .venv-proof .venv-sandbox .venv-tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox
+	@rm -rf .aws-sam .venv .venv-audit .venv-proof .venv-sandbox .venv-tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox $(PRISM)/node_modules
 
 # ── What `sam build` calls ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,6 +15,7 @@ _NO_VALUE = {"Ref": "AWS::NoValue"}
 EVERYTHING = {
     "FixMode": "auto",
     "AlertEmail": "ops@example.com",
+    "AlertEmailSeverities": "high,critical",
     "SlackSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf",
     "TicketSystem": "opsitem",
     "TicketUrl": "https://github.com/acme/platform",

@@ -21,7 +21,7 @@ from permission_guard.config.settings import (
     TicketSettings,
     ValidationSettings,
 )
-from permission_guard.delivery.alerts.slack.webhook import MAX_SECONDS
+from permission_guard.delivery.alerts.slack.transport import MAX_SECONDS
 from permission_guard.offline.physical_names import Place
 from permission_guard.offline.sam import translated
 from tests.paths import REPOSITORY
@@ -169,6 +169,7 @@ def test_the_fixer_has_its_mode_from_the_parameter(deployed: Callable[..., Templ
         ("SweepAccountFunction", "FIX_QUEUE_URL", "FixQueue"),
         ("MaintainFindingsFunction", "FINDINGS_TABLE", "FindingsTable"),
         ("MaintainFindingsFunction", "ALERT_QUEUE_URL", "AlertQueue"),
+        ("MaintainFindingsFunction", "TICKET_QUEUE_URL", "TicketQueue"),
         ("MaintainFindingsFunction", "STACK_NAME", "AWS::StackName"),
         ("PublishFindingsFunction", "EVENT_BUS", "FindingsBus"),
         ("SendAlertFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
