@@ -1,8 +1,8 @@
 """The network of a function's process: this machine only. It runs there, before the function, with nothing but Python.
 
 No name outside of this machine is resolved, and no address outside of it is connected to. SANDBOX_PEERS can name hosts
-that another process plays: port 443 of these is a port of this machine, whose certificate is trusted in addition to those
-that a library trusts. It is JSON: `{"hosts": ["api.github.com"], "port": 50123, "ca": "/path/of/ca.pem"}`.
+that another process plays: port 443 of these is a port of this machine, whose certificate is trusted in addition to
+those that a library trusts. It is JSON: `{"hosts": ["api.github.com"], "port": 50123, "ca": "/path/of/ca.pem"}`.
 """
 
 from __future__ import annotations

@@ -164,4 +164,5 @@ def _confine_functions() -> None:
         raise pin.PinError("The hook ministack.core.lambda_runtime._PYTHON_WORKER_SCRIPT is missing.")
     network = str(Path(__file__).with_name("function_network.py"))
     begin = f"import runpy\nrunpy.run_path({network!r}, run_name='__main__')\n"
-    runtime._PYTHON_WORKER_SCRIPT = begin + runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001 - a hook
+    script = begin + runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001 - a hook
+    runtime._PYTHON_WORKER_SCRIPT = script  # type: ignore[attr-defined]  # noqa: SLF001 - a hook

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 import pytest
-
 from permission_guard.delivery.http.urllib3_session import Urllib3Session
+
 from tests.conformance.material import SPECS
 
 if TYPE_CHECKING:

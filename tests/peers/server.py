@@ -1,7 +1,7 @@
 """GitHub, Jira, ServiceNow and Slack on this machine, over TLS, each by the name of its host.
 
-Each keeps what it gets, refuses what the vendor refuses, and says what it has: its module is in `tests/integration`. The
-functions of a sandbox that was started with `settings` reach them by their names.
+Each keeps what it gets, refuses what the vendor refuses, and says what it has: its module is in `tests/integration`.
+The functions of a sandbox that was started with `settings` reach them by their names.
 """
 
 from __future__ import annotations
