@@ -6,13 +6,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.clients import client
+from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
+from permission_guard.aws.tables.waiting_findings import WaitingTable
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.config.settings import TicketSettings
-from permission_guard.delivery.tickets.base import update_ticket
+from permission_guard.delivery.tickets.base import admit_all, channel_of, update_ticket
 from permission_guard.delivery.tickets.review import review_finding, review_ticket
+from permission_guard.delivery.tickets.summaries import update_summaries
+from permission_guard.delivery.tickets.waiting_list import WaitingList
 from permission_guard.delivery.transitions import deliver_event
 from permission_guard.errors import ConfigurationError
 
@@ -84,6 +88,9 @@ TICKET_SYSTEMS: Mapping[str, Callable[[TicketSettings, Callable[[Any], Any]], Ti
 }
 """Every value of the TicketSystem parameter: a function that creates the system, or returns None for no tickets."""
 
+UNLIMITED = frozenset({"securityhub"})
+"""The systems without a limit of new tickets."""
+
 
 def ticket_updater(
     environment: Mapping[str, str], config: GuardConfig
@@ -107,8 +114,19 @@ def ticket_reviewer(
     return partial(review_finding, findings=tickets.findings, review=tickets.review) if tickets else None
 
 
+def summary_writer(
+    environment: Mapping[str, str], config: GuardConfig
+) -> Callable[..., Sequence[DeliveryResult]] | None:
+    """Return what writes the summary of the findings without a ticket, None for no tickets. It takes `is_review`.
+
+    ConfigurationError for an invalid setting.
+    """
+    tickets = _tickets(TicketSettings.from_environment(environment), config)
+    return tickets.summarize if tickets else None
+
+
 class _Tickets:
-    """The tickets of a deployment."""
+    """The tickets of a deployment. Security Hub gets every finding: it is no list of work."""
 
     def __init__(self, settings: TicketSettings, config: GuardConfig, system: TicketSystem) -> None:
         self.findings = FindingReader(client("dynamodb"), settings.findings_table)
@@ -116,6 +134,13 @@ class _Tickets:
         self._ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
         self._min_severity = config.tickets.min_severity
         self._baseline = DigestReader(client("dynamodb"), settings.findings_table).baseline
+        self._store = WaitingTable(client("dynamodb"), settings.deliveries_table)
+        queue = EventQueue(client("sqs"), settings.ticket_queue_url)
+        self._waiting = (
+            None
+            if system.name in UNLIMITED
+            else WaitingList(self._store, channel_of(system), config.tickets.limit, queue.request_summary)
+        )
 
     def update(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
         """Write a finding into its ticket."""
@@ -126,11 +151,25 @@ class _Tickets:
             self._ledger,
             min_severity=self._min_severity,
             baseline=self._baseline,
+            waiting=self._waiting,
         )
+
+    def summarize(self, *, is_review: bool) -> Sequence[DeliveryResult]:
+        """Write the summary of the findings without a ticket."""
+        systems = [self._system] if self._waiting else []
+        return update_summaries(systems, self._store, self._ledger, is_review=is_review)
 
     def review(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
         """Read the ticket of a finding, and correct it."""
-        return (review_ticket(finding, self._system, self._ledger, lambda: self.update(finding, current)[0]),)
+        return (
+            review_ticket(
+                finding,
+                self._system,
+                self._ledger,
+                lambda: self.update(finding, current)[0],
+                admit=self._waiting.admit if self._waiting else admit_all,
+            ),
+        )
 
 
 @latest

@@ -97,10 +97,19 @@ class Alerts:
 
 
 @record(kw_only=True)
+class TicketLimit:
+    """How many tickets are opened in a number of hours, in each system."""
+
+    tickets: int = 100
+    hours: int = 24
+
+
+@record(kw_only=True)
 class Tickets:
-    """Which findings open a ticket."""
+    """Which findings open a ticket, and how many."""
 
     min_severity: Severity = Severity.LOW
+    limit: TicketLimit = field(default_factory=TicketLimit)
 
 
 class ManagingTool(StrEnum):

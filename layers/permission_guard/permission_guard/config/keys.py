@@ -42,6 +42,7 @@ from permission_guard.config.texts import (
     SID,
     SUBJECT,
 )
+from permission_guard.config.ticket_keys import TICKET_LIMIT
 from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
@@ -290,6 +291,12 @@ GUARD: Final = ObjectOf(
                         name="min_severity",
                         form=Choice(Severity),
                         description="The lowest severity of findings that open a ticket.",
+                    ),
+                    Key(
+                        name="limit",
+                        form=TICKET_LIMIT,
+                        description="How many tickets are opened. The findings above the limit have one ticket "
+                        "together, and one each once there is room. It does not apply to Security Hub.",
                     ),
                 ),
             ),
