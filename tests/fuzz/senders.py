@@ -48,7 +48,9 @@ def sender(
             return False
         if write.operation != "dynamodb:UpdateItem":
             return may_send(write)
-        return write.params["TableName"] == DELIVERIES and write.params["Key"]["channel"]["S"] in channels
+        key = write.params["Key"]
+        named = (key["channel"]["S"], key["finding_id"]["S"].partition("/")[2])
+        return write.params["TableName"] == DELIVERIES and any(name in channels for name in named)
 
     return Fuzz(
         function=function,

@@ -52,7 +52,7 @@ def test_a_suppression_whose_time_has_passed_ends(account: Account) -> None:
     suppress(account, FUTURE, id="later", function_arn=OTHER.arn)
     run = account.run("maintain_findings", SCHEDULED)
     assert run.answer == {"complete": True, "reopened": 2, "suppressed": 0}
-    assert run.counts == {"MaintenanceCompleted": 1, "SuppressionsEnded": 2}
+    assert run.counts == {"MaintenanceCompleted": 1, "SuppressionsEnded": 2, "TicketReviewsRequested": 3}
     assert {one.id for one in account.findings if one.transition is Transition.REOPENED} == {a_finding().id, "role"}
     assert account.run("maintain_findings", SCHEDULED).answer["reopened"] == 0
 

@@ -175,6 +175,7 @@ def test_the_fixer_has_its_mode_from_the_parameter(deployed: Callable[..., Templ
         ("SendAlertFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
         ("SendAlertFunction", "TOPIC_ARN", "AlertTopic"),
         ("OpenTicketFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
+        ("OpenTicketFunction", "TICKET_QUEUE_URL", "TicketQueue"),
         ("ApplyFixFunction", "FINDINGS_TABLE", "FindingsTable"),
         *[
             (function, f"CONFIGURATION_{part.upper()}", f"Configuration{part}")

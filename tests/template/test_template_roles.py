@@ -133,6 +133,8 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
+        | uses("aws/tables/waiting_findings")
+        | uses("aws/senders/event_queue")
         | uses("delivery/tickets/ops_item/system")
         | uses("aws/readers/secrets"),
         "ApplyFixFunction": OWN_LOGS
@@ -685,8 +687,8 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         },
         "OpenTicketRole": {
             "FindingsTable": uses("aws/tables/finding_reader"),
-            "DeliveriesTable": deliveries,
-            "TicketQueue": RECEIVE,
+            "DeliveriesTable": deliveries | uses("aws/tables/waiting_findings"),
+            "TicketQueue": RECEIVE | uses("aws/senders/event_queue"),
             "TicketSecretArn": uses("aws/readers/secrets"),
             "TicketSecretArns": uses("aws/readers/secrets"),
         },

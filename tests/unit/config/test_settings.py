@@ -42,7 +42,12 @@ WHOLE: dict[Any, dict[str, str]] = {
     },
     PublishSettings: {"EVENT_BUS": "permission-guard"},
     AlertSettings: {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries"},
-    TicketSettings: {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries", "TICKET_SYSTEM": "ops-item"},
+    TicketSettings: {
+        "FINDINGS_TABLE": "findings",
+        "DELIVERIES_TABLE": "deliveries",
+        "TICKET_SYSTEM": "ops-item",
+        "TICKET_QUEUE_URL": "https://sqs/tickets",
+    },
     FixSettings: {
         "FINDINGS_TABLE": "findings",
         "DECISIONS_TABLE": "decisions",

@@ -99,11 +99,20 @@ class Alerts:
 
 
 @record(kw_only=True)
+class TicketLimit:
+    """How many tickets are opened in a number of hours, in each system."""
+
+    tickets: int = 100
+    hours: int = 24
+
+
+@record(kw_only=True)
 class Tickets:
-    """Which findings open a ticket. `systems` are the named ticket systems, besides the stack's own."""
+    """Which findings open a ticket, and how many. `systems` are the named systems, besides the stack's own."""
 
     min_severity: Severity = Severity.LOW
     systems: Mapping[str, NamedTicketSystem] = field(default_factory=dict)
+    limit: TicketLimit = field(default_factory=TicketLimit)
 
 
 class ManagingTool(StrEnum):

@@ -44,6 +44,7 @@ from permission_guard.config.texts import (
     SID,
     SUBJECT,
 )
+from permission_guard.config.ticket_keys import TICKET_LIMIT
 from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
@@ -294,6 +295,12 @@ GUARD: Final = ObjectOf(
                         form=TICKET_SYSTEMS,
                         description="Named ticket systems besides the stack's own: the name that routes use, with type "
                         "and secret.",
+                    ),
+                    Key(
+                        name="limit",
+                        form=TICKET_LIMIT,
+                        description="How many tickets are opened. The findings above the limit have one ticket "
+                        "together, and one each once there is room. It does not apply to Security Hub.",
                     ),
                 ),
             ),

@@ -196,13 +196,14 @@ class AlertSettings:
 class TicketSettings:
     """The settings of the function that opens tickets.
 
-    `ticket_url` is where tickets are opened, and `ticket_secret_arn` the secret with the credentials; each is empty for
-    a system of AWS.
+    `ticket_queue_url` is the function's own queue. `ticket_url` is where tickets are opened, and
+    `ticket_secret_arn` the secret with the credentials; each is empty for a system of AWS.
     """
 
     findings_table: str
     deliveries_table: str
     ticket_system: str
+    ticket_queue_url: str = ""
     ticket_url: str = ""
     ticket_secret_arn: str = ""
 
@@ -213,6 +214,7 @@ class TicketSettings:
             findings_table=_required(environment, "FINDINGS_TABLE"),
             deliveries_table=_required(environment, "DELIVERIES_TABLE"),
             ticket_system=_required(environment, "TICKET_SYSTEM"),
+            ticket_queue_url=_required(environment, "TICKET_QUEUE_URL"),
             ticket_url=environment.get("TICKET_URL", ""),
             ticket_secret_arn=environment.get("TICKET_SECRET_ARN", ""),
         )
