@@ -13,7 +13,7 @@ from permission_guard.aws import clients
 from permission_guard.aws.senders import event_queue
 from permission_guard.aws.tables.finding_items import history_key
 from permission_guard.config.document import GuardConfig, TicketLimit, Tickets
-from permission_guard.delivery.http import urllib3_session
+from permission_guard.delivery.http import httpx_session
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.verdicts import Remedy
@@ -217,7 +217,7 @@ def test_a_ticket_outside_aws_is_opened_with_the_credentials_of_the_secret(
     peer = github.GitHub()
     with peer.vendor as vendor:
         session = LoopbackSession(github.API, vendor)
-        monkeypatch.setattr(urllib3_session, "Urllib3Session", lambda: session)
+        monkeypatch.setattr(httpx_session, "HttpxSession", lambda: session)
         recorded(account, a_finding(), RESOLVED)
         run = account.run("open_ticket", sqs_event(event(a_finding())))
         assert run.failed == ["m0"]

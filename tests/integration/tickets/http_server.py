@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from permission_guard.delivery.http.urllib3_session import Urllib3Session
+from permission_guard.delivery.http.httpx_session import HttpxSession
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class LoopbackSession:
     def __init__(self, base_url: str, vendor: Vendor) -> None:
         self._base_url = base_url
         self._vendor = vendor
-        self._session = Urllib3Session()
+        self._session = HttpxSession()
 
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: float

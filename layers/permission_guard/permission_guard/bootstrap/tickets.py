@@ -61,9 +61,9 @@ def _credentials(settings: TicketSettings, client: Callable[[Any], Any], names: 
 
 
 def _session() -> HttpSession:
-    from permission_guard.delivery.http.urllib3_session import Urllib3Session  # noqa: PLC0415 - as above
+    from permission_guard.delivery.http.httpx_session import HttpxSession  # noqa: PLC0415 - as above
 
-    return Urllib3Session()
+    return HttpxSession()
 
 
 TICKET_SYSTEMS: Mapping[str, MakeSystem | None] = {
