@@ -153,11 +153,13 @@ def test_the_fixer_has_its_mode_from_the_parameter(deployed: Callable[..., Templ
         ("SweepAccountFunction", "TICKET_QUEUE_URL", "TicketQueue"),
         ("SweepAccountFunction", "FIX_QUEUE_URL", "FixQueue"),
         ("MaintainFindingsFunction", "FINDINGS_TABLE", "FindingsTable"),
+        ("MaintainFindingsFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
         ("MaintainFindingsFunction", "ALERT_QUEUE_URL", "AlertQueue"),
         ("MaintainFindingsFunction", "STACK_NAME", "AWS::StackName"),
         ("PublishFindingsFunction", "EVENT_BUS", "FindingsBus"),
         ("SendAlertFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
         ("SendAlertFunction", "TOPIC_ARN", "AlertTopic"),
+        ("SendAlertFunction", "STACK_NAME", "AWS::StackName"),
         ("OpenTicketFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
         ("ApplyFixFunction", "FINDINGS_TABLE", "FindingsTable"),
         *[
