@@ -126,6 +126,9 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
+        | uses("aws/tables/waiting")
+        | uses("aws/tables/quotas")
+        | {"dynamodb:DeleteItem"}  # a transaction of what waits deletes
         | uses("delivery/alerts/sns/channel")
         | uses("aws/readers/secrets"),
         "OpenTicketFunction": OWN_LOGS
@@ -667,6 +670,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             | write - {"dynamodb:UpdateItem"}  # as above
             | uses("aws/tables/maintenance")
             | uses("aws/tables/role_index", "is_complete"),
+            "DeliveriesTable": uses("aws/tables/waiting", "channels") | uses("aws/tables/quotas", "channels"),
             "AlertQueue": uses("aws/senders/event_queue"),
             "TicketQueue": uses("aws/senders/event_queue"),
             "MaintenanceDeadLetterQueue": KEEP_FAILED,
@@ -678,7 +682,10 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         },
         "SendAlertRole": {
             "FindingsTable": uses("aws/tables/finding_reader"),
-            "DeliveriesTable": deliveries,
+            "DeliveriesTable": deliveries
+            | uses("aws/tables/waiting")
+            | uses("aws/tables/quotas")
+            | {"dynamodb:DeleteItem"},  # a transaction of it deletes
             "AlertQueue": RECEIVE,
             "AlertTopic": uses("delivery/alerts/sns/channel"),
             "SlackSecretArn": uses("aws/readers/secrets"),
@@ -751,6 +758,8 @@ def test_what_only_one_role_may_do(template: Template) -> None:
     assert may("secretsmanager:GetSecretValue", "TicketSecretArns") == {"OpenTicketRole"}
     assert may("ssm:CreateOpsItem") == {"OpenTicketRole"}
     assert may("dynamodb:UpdateItem", "DeliveriesTable") == {"SendAlertRole", "OpenTicketRole"}
+    for action in ("PutItem", "DeleteItem"):  # what waits for a digest
+        assert may(f"dynamodb:{action}", "DeliveriesTable") == {"SendAlertRole"}
 
 
 @pytest.mark.parametrize("mode", ["approve", "auto"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from permission_guard.config.alert_keys import ALERTS
 from permission_guard.config.destination_keys import CHANNELS, OWNERS, ROUTES, TICKET_SYSTEMS
 from permission_guard.config.document import (
-    Alerts,
     Baseline,
     ExceptionEntry,
     Exclusion,
@@ -268,17 +268,8 @@ GUARD: Final = ObjectOf(
         ),
         Key(
             name="alerts",
-            form=ObjectOf(
-                record=Alerts,
-                keys=(
-                    Key(
-                        name="min_severity",
-                        form=Choice(Severity),
-                        description="The lowest severity of findings that send an alert.",
-                    ),
-                ),
-            ),
-            description="Which findings send an alert.",
+            form=ALERTS,
+            description="Which findings send an alert, and how many messages a channel gets.",
         ),
         Key(
             name="tickets",
