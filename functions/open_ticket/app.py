@@ -9,9 +9,14 @@ from aws_lambda_powertools import Metrics
 
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
-from permission_guard.bootstrap.tickets import ticket_reviewer, ticket_updater
+from permission_guard.bootstrap.tickets import summary_writer, ticket_reviewer, ticket_updater
 from permission_guard.bus.batch import process_batch
-from permission_guard.bus.ticket_reviews import REVIEW_DETAIL_TYPE, read_ticket_review
+from permission_guard.bus.ticket_reviews import (
+    REVIEW_DETAIL_TYPE,
+    SUMMARY_DETAIL_TYPE,
+    read_summary_review,
+    read_ticket_review,
+)
 from permission_guard.delivery.transitions import log_deliveries, log_results
 
 if TYPE_CHECKING:
@@ -32,7 +37,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Update the tickets for a batch of messages; return the messages to deliver again."""
 
     def ticket(config: GuardConfig) -> dict[str, Any]:
-        others = {REVIEW_DETAIL_TYPE: lambda detail: _review(detail, config)}
+        others = {
+            REVIEW_DETAIL_TYPE: lambda detail: _review(detail, config),
+            SUMMARY_DETAIL_TYPE: lambda detail: _summarize(detail, config),
+        }
         return process_batch(event, lambda one: _ticket(one, config), logger, metrics, others)
 
     return with_configuration(event, os.environ, logger, metrics, ticket)
@@ -49,3 +57,9 @@ def _review(detail: Mapping[str, Any], config: GuardConfig) -> None:
     review = ticket_reviewer(os.environ, config)
     if review is not None:
         log_results({"finding_id": requested.finding_id}, review(requested), logger, metrics)
+
+
+def _summarize(detail: Mapping[str, Any], config: GuardConfig) -> None:
+    summarize = summary_writer(os.environ, config)
+    if summarize is not None:
+        log_results({"summary": True}, summarize(is_review=read_summary_review(detail)), logger, metrics)

@@ -120,7 +120,7 @@ def test_a_channel_that_cannot_be_made_fails_alone() -> None:
         return working
 
     stack = Stack()
-    broken = {**stack.channels, "payments": LazyChannel("payments", make)}
+    broken: dict[str, AlertChannel] = {**stack.channels, "payments": LazyChannel("payments", make)}
     routes = AlertRoutes((HIGH,), broken, ("sns",))
     assert made == []
     with pytest.raises(DeliveryError, match="not delivered: payments: the secret cannot be read"):

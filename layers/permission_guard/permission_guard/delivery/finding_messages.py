@@ -54,8 +54,8 @@ def compose(*findings: Finding) -> Message:
         references=tuple(fact for one in ordered for fact in _references(one)),
         evidence=tuple(section for one in ordered for section in _evidence(one, is_alone=not others)),
         rest=f"See {', '.join(map(_show, ordered))}.",
-        findings=tuple(one.id for one in ordered),
         owner=one_line(first.owner, _FACT),
+        findings=tuple(one.id for one in ordered),
     )
 
 

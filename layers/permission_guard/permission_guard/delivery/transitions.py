@@ -82,7 +82,7 @@ def log_deliveries(event: BusEvent, results: Sequence[DeliveryResult], logger: L
 
 
 def log_results(about: Mapping[str, JSON], results: Sequence[DeliveryResult], logger: Logger, metrics: Metrics) -> None:
-    """Log what became of a message at each channel; count repairs and limits. `about` names the message."""
+    """Log what became of a message at each channel; count repairs, and what limits hold. `about` names the message."""
     for result in results:
         logger.info(result.outcome, extra={**about, "channel": result.channel, "reference": result.reference})
         if result.repaired:
@@ -90,6 +90,8 @@ def log_results(about: Mapping[str, JSON], results: Sequence[DeliveryResult], lo
             metrics.add_metric(name="DeliveriesRepaired", unit=MetricUnit.Count, value=1)
         if result.outcome is DeliveryOutcome.LIMIT_REACHED:
             metrics.add_metric(name="DeliveriesPostponed", unit=MetricUnit.Count, value=1)
+        if result.outcome is DeliveryOutcome.WAITS_FOR_DIGEST:
+            metrics.add_metric(name="DeliveriesWaiting", unit=MetricUnit.Count, value=1)
 
 
 def _unchanged(event: BusEvent, current: Finding | None) -> Finding | None:

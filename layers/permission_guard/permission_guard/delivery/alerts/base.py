@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.announcements import ReadBaseline
     from permission_guard.delivery.ledger import DeliveryLedger
+    from permission_guard.delivery.limits import Limits
+    from permission_guard.delivery.message import Message
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
 
@@ -64,12 +66,14 @@ def send(
     min_severity: Severity = Severity.LOW,
     baseline: ReadBaseline = no_baseline,
     others: Callable[[], Sequence[Finding]] = tuple,
+    limits: Limits | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> list[DeliveryResult]:
     """Send an alert about a finding to every channel, once each. `current` reads the finding as it is now.
 
     Below the severity threshold nothing is sent, and nothing about what was never announced. `others` are the findings
-    of other events that arrived with this one: those of the same group are in the same message.
+    of other events that arrived with this one: those of the same group are in the same message. What `limits` do not
+    let through waits for a digest; None for no limits.
 
     After all channels were tried, raise one DeliveryError that names those that failed. The ledger has the successful
     deliveries, so the retry sends only the others.
@@ -84,7 +88,7 @@ def send(
         return [one for one in others() if not is_withheld(one) and instead_of_alert(one, baseline) is None]
 
     def to_channel(channel: AlertChannel) -> DeliveryResult:
-        together = Together(channel, ledger, alerted, clock)
+        together = Together(channel, ledger, alerted, limits, clock)
         try:
             return deliver(
                 ledger,
@@ -94,6 +98,7 @@ def send(
                 current=current,
                 is_withheld=is_withheld,
                 instead=lambda one, _reference: instead_of_alert(one, baseline),
+                postpone=limits.postpone if limits else None,
                 clock=clock,
             )
         finally:
@@ -117,6 +122,13 @@ def to_every_channel(
         reasons = "; ".join(f"{name}: {_reason(error)}" for name, error in failures)
         raise DeliveryError(f"{what} was not delivered: {reasons}") from failures[0][1]
     return results
+
+
+def send_within(limits: Limits | None, channel: AlertChannel, message: Message) -> str | None:
+    """Send a message that is not about one finding. ChannelLimitError if `limits` do not let it through now."""
+    if limits is not None:
+        limits.take(channel.name)
+    return channel.send(message, None)
 
 
 def _send(together: Together, finding: Finding, reference: str | None) -> str | None:

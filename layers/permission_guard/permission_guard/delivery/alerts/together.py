@@ -16,7 +16,8 @@ from permission_guard.delivery.alerts.channel import has_threads
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.groups import group_key
 from permission_guard.delivery.ledger import Claim, expires_at
-from permission_guard.errors import DeliveryBusyError
+from permission_guard.delivery.limits import FOR_DIGESTS
+from permission_guard.errors import ChannelLimitError, DeliveryBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,28 +25,41 @@ if TYPE_CHECKING:
 
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryLedger
+    from permission_guard.delivery.limits import Limits
     from permission_guard.model.findings import Finding
 
 
 class Together:
-    """Sends a finding and the others of its group to one channel. `others` reads the other findings of the batch."""
+    """Sends a finding and the others of its group to one channel. `others` reads the other findings of the batch.
+
+    A finding of which an earlier revision waits for a digest is in no other message: it follows that one.
+    """
 
     def __init__(
         self,
         channel: AlertChannel,
         ledger: DeliveryLedger,
         others: Callable[[], Sequence[Finding]],
+        limits: Limits | None,
         clock: Callable[[], datetime],
     ) -> None:
         self._channel = channel
         self._ledger = ledger
         self._others = others
+        self._limits = limits
         self._clock = clock
         self._claimed: list[tuple[Claim, Finding]] = []
         self._reference: str | None = None
 
     def send(self, finding: Finding, reference: str | None) -> str | None:
-        """Send one message, and return its reference. Errors are raised after the others are released."""
+        """Send one message, and return its reference. Errors are raised after the others are released.
+
+        ChannelLimitError if nothing may be sent now.
+        """
+        if self._limits is not None:
+            if self._is_waiting(finding):
+                raise ChannelLimitError(f"an earlier revision of {finding.id} waits for a digest")
+            self._limits.take(self._channel.name, spare=FOR_DIGESTS)
         try:
             self._claim_others_of(finding, reference)
             message = compose(finding, *(other for _, other in self._claimed))
@@ -74,7 +88,7 @@ class Together:
         if key is None:
             return
         for other in self._others():
-            if other.id == finding.id or group_key(other) != key:
+            if other.id == finding.id or group_key(other) != key or self._is_waiting(other):
                 continue
             try:
                 claim = self._ledger.claim(other.id, self._channel.name, other.revision, self._clock())
@@ -86,3 +100,6 @@ class Together:
                 self._ledger.release(claim)
             else:
                 self._claimed.append((claim, other))
+
+    def _is_waiting(self, finding: Finding) -> bool:
+        return self._limits is not None and self._limits.is_waiting(self._channel.name, finding.id)
