@@ -108,7 +108,7 @@ def test_every_function_is_fuzzed() -> None:
     """`make fuzz` has a module for each function, and others only for the readers of tables and for itself."""
     functions = {path.parent.name for path in (REPOSITORY / "functions").glob("*/app.py")}
     modules = {path.stem for path in (REPOSITORY / "tests" / "fuzz").glob("test_*.py")}
-    assert modules == {f"test_{name}" for name in (*functions, "harness", "items")}
+    assert modules == {f"test_{name}" for name in (*functions, "harness", "items", "delivery_items")}
     for name in functions:
         assert importlib.import_module(f"tests.fuzz.test_{name}").FUZZ.function == name
 

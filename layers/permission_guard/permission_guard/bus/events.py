@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import MalformedEventError
@@ -80,15 +79,6 @@ def event_of(detail_type: JSON, detail: Mapping[str, JSON]) -> BusEvent:
     if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
         raise MalformedEventError("the event's detail lacks the `revision`, a whole number from 1")
     return BusEvent(Transition(detail_type), finding_id, target_arn, revision)
-
-
-def readable_events(batch: Mapping[str, JSON]) -> list[BusEvent]:
-    """Return the events in a batch of queue messages, without the messages that are none or cannot be read."""
-    events: list[BusEvent] = []
-    for message in batch["Records"]:
-        with suppress(MalformedEventError):
-            events.append(read_event(message["body"]))
-    return events
 
 
 def event_body(finding: Finding) -> str:
