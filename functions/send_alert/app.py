@@ -14,12 +14,11 @@ from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE, read_alert_test
 from permission_guard.bus.batch import process_batch
 from permission_guard.bus.digests import DIGEST_DETAIL_TYPE, read_digest_id
-from permission_guard.bus.events import readable_events
 from permission_guard.bus.waiting import WAITING_DETAIL_TYPE, read_waiting_channel
 from permission_guard.delivery.transitions import log_deliveries, log_results
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -37,19 +36,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     region, account = context.invoked_function_arn.split(":")[3:5]
 
     def alert(config: GuardConfig) -> dict[str, Any]:
-        batch = readable_events(event)
         others = {
             DIGEST_DETAIL_TYPE: partial(_digest, config),
             TEST_DETAIL_TYPE: partial(_test, config),
             WAITING_DETAIL_TYPE: partial(_waiting, config, account, region),
         }
-        return process_batch(event, lambda one: _alert(one, batch, config), logger, metrics, others)
+        return process_batch(event, lambda one: _alert(one, config), logger, metrics, others)
 
     return with_configuration(event, os.environ, logger, metrics, alert)
 
 
-def _alert(event: BusEvent, batch: Sequence[BusEvent], config: GuardConfig) -> None:
-    log_deliveries(event, alert_sender(os.environ, config)(event, batch), logger, metrics)
+def _alert(event: BusEvent, config: GuardConfig) -> None:
+    log_deliveries(event, alert_sender(os.environ, config)(event), logger, metrics)
 
 
 def _digest(config: GuardConfig, detail: Mapping[str, Any]) -> None:

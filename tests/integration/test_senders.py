@@ -90,6 +90,18 @@ def test_the_findings_of_one_event_are_one_mail(alerted: Account) -> None:
     assert mail["MessageAttributes"]["rule_id"] == {"Type": "String.Array", "Value": '["PG201", "PG204"]'}
 
 
+def test_ten_findings_of_one_event_are_one_mail_in_any_batches(alerted: Account) -> None:
+    """The first event that arrives finds the others in the table."""
+    cause = {"changed_event": "6d1f0f5e-3c5b-4f0e-8c39-1d7b1f0e2a44", "changed_in": "us-east-1"}
+    findings = [a_finding(id=f"{number:032x}", **cause) for number in range(10)]
+    events = [recorded(alerted, one) for one in findings]
+    for one in (events[4], *events):
+        assert alerted.run("send_alert", sqs_event(one)).failed == []
+    (mail,) = (json.loads(body) for body in alerted.received("mailbox"))
+    assert mail["Subject"].endswith("(and 9 more)")
+    assert all(one.id in mail["Message"] for one in findings)
+
+
 def test_a_message_for_a_deleted_topic_returns_to_its_queue(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """So does one that cannot be read; each is counted as failed."""
     monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:missing")

@@ -125,6 +125,7 @@ def _expected() -> dict[str, set[str]]:
         | RECEIVE
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
+        | uses("aws/tables/target_findings")
         | uses("aws/tables/deliveries")
         | uses("aws/tables/waiting")
         | uses("aws/tables/quotas")
@@ -681,7 +682,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "PublishDeadLetterQueue": KEEP_FAILED,
         },
         "SendAlertRole": {
-            "FindingsTable": uses("aws/tables/finding_reader"),
+            "FindingsTable": uses("aws/tables/finding_reader") | uses("aws/tables/target_findings"),
             "DeliveriesTable": deliveries
             | uses("aws/tables/waiting")
             | uses("aws/tables/quotas")

@@ -10,6 +10,7 @@ from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.aws.tables.quotas import QuotaTable
+from permission_guard.aws.tables.target_findings import TargetFindings
 from permission_guard.aws.tables.waiting import WaitingTable
 from permission_guard.bootstrap.commands import list_command
 from permission_guard.bootstrap.configuration import latest
@@ -23,7 +24,7 @@ from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.alerts.waiting import WaitingSender
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
 from permission_guard.delivery.limits import ChannelLimits
-from permission_guard.delivery.transitions import deliver_event, others_of
+from permission_guard.delivery.transitions import deliver_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
 
-    AlertSender = Callable[[BusEvent, Sequence[BusEvent]], Sequence[DeliveryResult]]
+    AlertSender = Callable[[BusEvent], Sequence[DeliveryResult]]
 
 _NO_OWNERS: Mapping[str, str] = {}
 
@@ -65,10 +66,7 @@ CHANNELS: Mapping[str, Callable[[AlertSettings, Callable[[Any], Any], Mapping[st
 
 
 def alert_sender(environment: Mapping[str, str], config: GuardConfig) -> AlertSender:
-    """Return what sends the alerts of the transition that an event names, given all events of its batch.
-
-    ConfigurationError if a setting is missing.
-    """
+    """Return what sends the alerts of an event's transition. ConfigurationError if a setting is missing."""
     return _sender(AlertSettings.from_environment(environment), config)
 
 
@@ -136,14 +134,12 @@ def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
         min_severity=config.alerts.min_severity,
         baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
         limits=_limits(settings, config),
+        groups=TargetFindings(client("dynamodb"), settings.findings_table),
     )
 
-    def send_event(event: BusEvent, batch: Sequence[BusEvent]) -> Sequence[DeliveryResult]:
-        others = cache(partial(others_of, event, batch, findings))
-
+    def send_event(event: BusEvent) -> Sequence[DeliveryResult]:
         def to_channels(finding: Finding, current: Current) -> Sequence[DeliveryResult]:
-            routed = routes.ledger(ledger, finding, others)
-            return alert(finding, current, routes.channels(finding), routed, others=others)
+            return alert(finding, current, routes.channels(finding), ledger, is_routed=routes.is_routed)
 
         return deliver_event(event, findings, to_channels)
 

@@ -182,14 +182,14 @@ def deliver(
     An open finding that `send` cannot deliver because of a limit of the other side is recorded like one that is
     withheld: the sweep hands over every open finding again.
     """
-    claim = _claim(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
+    claim = claimed(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
     repaired = False
     # Read after the ledger: whoever delivered a revision had read it in the table.
     is_superseded = isinstance(claim, Skip) and claim.outcome is DeliveryOutcome.SUPERSEDED
     if is_superseded and (latest := current()) is not None and claim.revision > latest.revision:
         ledger.repair(finding.id, channel, claim.revision)
         finding, repaired = latest, True
-        claim = _claim(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
+        claim = claimed(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
     if isinstance(claim, Skip):
         return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference, repaired=repaired)
     try:
@@ -244,7 +244,7 @@ def deliver_once(
     `send` returns the reference to record. Its errors are raised after the lock is released. If it raises
     ChannelLimitError, `postpone` lets the message wait and records it as delivered.
     """
-    claim = _claim(ledger, channel, identifier, 1, clock=clock, wait=wait)
+    claim = claimed(ledger, channel, identifier, 1, clock=clock, wait=wait)
     if isinstance(claim, Skip):
         return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference)
     try:
@@ -262,7 +262,7 @@ def deliver_once(
     return DeliveryResult(channel=channel, outcome=DeliveryOutcome.DELIVERED, reference=reference)
 
 
-def _claim(
+def claimed(
     ledger: DeliveryLedger,
     channel: str,
     identifier: str,

@@ -22,6 +22,7 @@ from tests.unit.delivery.memory_limits import Channel, Deliveries
 
 if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import FindingTarget
 
 DELIVERED, WAITS = DeliveryOutcome.DELIVERED, DeliveryOutcome.WAITS_FOR_DIGEST
 DIGEST = Digest(
@@ -34,6 +35,16 @@ DIGEST = Digest(
     summary="Extend it.",
 )
 TEST = AlertTest(id="0" * 32, by="arn:aws:iam::123456789012:role/jane", at="", account=ACCOUNT, region=REGION)
+
+
+class Groups:
+    """The findings of a function."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self.findings = findings
+
+    def findings_of(self, target: FindingTarget) -> list[Finding]:
+        return [one for one in self.findings if one.target_arn == target.arn]
 
 
 def numbered(number: int, **more: Any) -> Finding:
@@ -103,7 +114,7 @@ def test_a_finding_that_waits_is_in_no_message_of_its_group(deliveries: Deliveri
     alert(deliveries, first, channel)
     deliveries.later(minutes=30)
     later: dict[str, Any] = {"revision": 2, "transition": Transition.REOPENED}
-    alert(deliveries, replace(second, **later), channel, others=lambda: [replace(first, **later)])
+    alert(deliveries, replace(second, **later), channel, groups=Groups(replace(first, **later)))
     assert channel.messages[-1].key == f"{second.id}-2"
 
 
