@@ -23,6 +23,8 @@ NEEDED: Final = (
     "reports",
     "specs/github-issues.openapi.json",
     "specs/jira-cloud-v3-issues.openapi.json",
+    "specs/opsgenie-alerts.swagger.json",
+    "specs/pagerduty-events-v2.openapi.json",
     "specs/slack-block-kit.schema.json",
     "specs/slack-web-api.swagger.json",
 )
