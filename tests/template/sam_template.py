@@ -76,7 +76,7 @@ class Template:
 
     @property
     def functions(self) -> dict[str, Any]:
-        """The properties of every function, with the template's globals."""
+        """The properties of every function, with the template's globals. SAM would add its lists to theirs."""
         everywhere = {"Events": {}} | self._decide(self.raw["Globals"]["Function"])
         return {name: everywhere | properties for name, properties in self.of_type("AWS::Serverless::Function").items()}
 

@@ -67,6 +67,11 @@ class Vendor:
             return failure
         return self._answer(request)
 
+    @property
+    def url(self) -> str:
+        """Return the address on loopback."""
+        return f"http://127.0.0.1:{self.server.server_port}"
+
     def __enter__(self) -> Self:
         self.server = _Server(self)
         self._thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -122,7 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
         text = answer.content if isinstance(answer.content, str) else json.dumps(answer.content)
         body = b"" if answer.content is None else text.encode()
         self.send_response(answer.status)
-        for name, value in (answer.headers or {}).items():
+        headers = {"Content-Type": "application/json"} if body else {}
+        for name, value in (headers | dict(answer.headers or {})).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) + 1_000 * answer.reset))
         self.end_headers()
@@ -155,8 +161,7 @@ class LoopbackSession:
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: float
     ) -> HttpResponse:
         assert url.startswith(f"{self._base_url}/"), url
-        port = self._vendor.server.server_port
-        local = f"http://127.0.0.1:{port}{url.removeprefix(self._base_url)}"
+        local = f"{self._vendor.url}{url.removeprefix(self._base_url)}"
         return self._session.request(method, local, headers=headers, body=body, timeout=timeout)
 
 
