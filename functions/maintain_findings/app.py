@@ -34,6 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         "FindingsSuppressed": done.suppressed,
         "UndosRequested": done.undos,
         "DigestsDue": len(done.digests),
+        "TicketReviewsRequested": done.reviews,
         "FindingsUnreadable": len(done.unreadable) + len(done.failures),
     }.items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

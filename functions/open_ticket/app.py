@@ -1,4 +1,4 @@
-"""Open, update and resolve the ticket of each finding."""
+"""Open, update and resolve the ticket of each finding, and read it when that is requested."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from aws_lambda_powertools import Metrics
 
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
-from permission_guard.bootstrap.tickets import ticket_updater
+from permission_guard.bootstrap.tickets import ticket_reviewer, ticket_updater
 from permission_guard.bus.batch import process_batch
-from permission_guard.delivery.transitions import log_deliveries
+from permission_guard.bus.ticket_reviews import REVIEW_DETAIL_TYPE, read_ticket_review
+from permission_guard.delivery.transitions import log_deliveries, log_results
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from permission_guard.bus.events import BusEvent
@@ -26,10 +29,11 @@ metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Update the tickets for a batch of transitions; return the messages to deliver again."""
+    """Update the tickets for a batch of messages; return the messages to deliver again."""
 
     def ticket(config: GuardConfig) -> dict[str, Any]:
-        return process_batch(event, lambda one: _ticket(one, config), logger, metrics)
+        others = {REVIEW_DETAIL_TYPE: lambda detail: _review(detail, config)}
+        return process_batch(event, lambda one: _ticket(one, config), logger, metrics, others)
 
     return with_configuration(event, os.environ, logger, metrics, ticket)
 
@@ -38,3 +42,10 @@ def _ticket(event: BusEvent, config: GuardConfig) -> None:
     update = ticket_updater(os.environ, config)
     if update is not None:
         log_deliveries(event, update(event), logger, metrics)
+
+
+def _review(detail: Mapping[str, Any], config: GuardConfig) -> None:
+    requested = read_ticket_review(detail)
+    review = ticket_reviewer(os.environ, config)
+    if review is not None:
+        log_results({"finding_id": requested.finding_id}, review(requested), logger, metrics)

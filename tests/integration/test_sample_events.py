@@ -95,7 +95,15 @@ def test_a_request_with_an_old_signature_is_refused(orders: Account, monkeypatch
     assert run.calls == []
 
 
-@pytest.mark.parametrize("sender", ["send_alert", "open_ticket", "apply_fix"])
-def test_the_senders_accept_their_samples(account: Account, sender: str) -> None:
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ("send_alert", "send_alert"),
+        ("open_ticket", "open_ticket"),
+        ("open_ticket", "review_ticket"),
+        ("apply_fix", "apply_fix"),
+    ],
+)
+def test_the_senders_accept_their_samples(account: Account, sender: str, name: str) -> None:
     """Without a channel, a ticket system or a finding, no message fails."""
-    assert account.run(sender, sample(f"sqs/{sender}")).failed == []
+    assert account.run(sender, sample(f"sqs/{name}")).failed == []

@@ -15,7 +15,7 @@ from permission_guard.delivery.http import urllib3_session
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.verdicts import Remedy
-from tests.fakes import FINDING_ID, TABLE_NAME, TARGET, a_finding
+from tests.fakes import FINDING_ID, OTHER, TABLE_NAME, TARGET, a_finding
 from tests.integration.conftest import DELIVERIES, sqs_event
 from tests.integration.test_delivery_ops_items import OpsCenter
 from tests.integration.tickets import github
@@ -121,6 +121,45 @@ def test_a_finding_has_one_ticket_that_is_resolved_along_with_it(
     run = account.run("open_ticket", sqs_event(event(RESOLVED)))
     assert run.line("delivered")["reference"] == reference
     assert center.items[reference]["Status"] == "Resolved"
+
+
+def test_a_review_reads_a_ticket_and_comments_one_that_a_person_closed(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the maintenance run to the comment; the second review of the day writes nothing."""
+    monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
+    monkeypatch.setenv("TICKET_QUEUE_URL", account.queue("tickets"))
+    monkeypatch.setenv("STACK_NAME", "permission-guard")
+    ssm = clients.client("ssm")
+    moto: Any = botocore_stubber
+    ssm.meta.events.unregister("before-send", moto)  # as above
+    center = OpsCenter(ssm)
+    account.run("open_ticket", sqs_event(recorded(account, a_finding())))
+    ((reference, ticket),) = center.items.items()
+    ticket["Status"] = "Resolved"
+    assert account.run("maintain_findings", {}).counts["TicketReviewsRequested"] == 1
+    requests = account.received("tickets")
+    assert account.run("maintain_findings", {}).counts.get("TicketReviewsRequested", 0) == 0
+    center.calls.clear()
+    run = account.run("open_ticket", sqs_event(*requests))
+    assert run.line("reviewed: the ticket was brought up to date")["reference"] == reference
+    assert "This ticket was closed" in center.items[reference]["OperationalData"]["comment"]["Value"]
+    assert center.calls == ["GetOpsItem", "UpdateOpsItem"]
+    run = account.run("open_ticket", sqs_event(*requests))
+    assert (run.failed, center.calls[2:]) == ([], ["GetOpsItem"])
+
+
+def test_a_request_to_review_a_finding_that_was_never_recorded_does_nothing(
+    ticketed: tuple[Account, OpsCenter],
+) -> None:
+    """Whoever may send to the queue could write anything into it."""
+    account, center = ticketed
+    center.calls.clear()
+    detail = {"id": "0" * 32, "function_arn": OTHER.arn}
+    forged = {"source": "permission-guard", "detail-type": "Ticket Review Requested", "detail": detail}
+    run = account.run("open_ticket", sqs_event(forged))
+    assert run.line("not reviewed: the finding does not exist any more")["finding_id"] == "0" * 32
+    assert (run.failed, center.calls) == ([], [])
 
 
 def test_over_a_limit_a_ticket_waits_for_the_next_sweep(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

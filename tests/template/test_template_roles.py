@@ -666,6 +666,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             | uses("aws/tables/maintenance")
             | uses("aws/tables/role_index", "is_complete"),
             "AlertQueue": uses("aws/senders/event_queue"),
+            "TicketQueue": uses("aws/senders/event_queue"),
             "MaintenanceDeadLetterQueue": KEEP_FAILED,
         },
         "PublishFindingsRole": {

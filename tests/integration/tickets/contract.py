@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, follow
+import pytest
+
+from permission_guard.delivery.ledger import DeliveryOutcome
+from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, follow, update_ticket
+from permission_guard.delivery.tickets.review import review_ticket
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.records import record
 from tests.paths import FINDINGS
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
     from permission_guard.delivery.tickets.base import TicketSystem
@@ -33,6 +39,16 @@ RESOLVED = later(load("resolved"), 4)
 REOPENED = later(OPENED, 5, transition=Transition.REOPENED)
 SUPPRESSED = later(OPENED, 6, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED)
 HOSTILE = "\r\n\x00<!channel> @everyone #1 [~x] {code} --> <!-- [a](http://evil.example) ` ``` 🚀 \u202e" + "n" * 5_000
+
+
+WRITES = ("open", "update", "resolve", "reopen", "comment")
+"""The methods of a system that write."""
+
+
+def reviewed(system: TicketSystem, ledger: MemoryLedger, finding: Finding) -> DeliveryOutcome:
+    """Review the ticket of a finding; return the outcome. What was not delivered is delivered."""
+    update = partial(update_ticket, finding, unread, system, ledger)
+    return review_ticket(finding, system, ledger, lambda: update()[0]).outcome
 
 
 @record(kw_only=True)
@@ -146,6 +162,43 @@ class TicketSystemContract:
         assert peer.shown() == []
         assert follow(system, REOPENED, reference) is not None
         assert [ticket.is_open for ticket in peer.shown()] == [True]
+
+    @pytest.mark.parametrize("status", ["open", "resolved", "suppressed"])
+    def test_a_review_writes_nothing_if_nobody_changed_the_ticket(
+        self, peer: Peer, system: TicketSystem, status: str
+    ) -> None:
+        """What the bot wrote is read back as it was written."""
+        ledger = MemoryLedger()
+        for finding in {"open": [OPENED], "resolved": [OPENED, RESOLVED], "suppressed": [OPENED, SUPPRESSED]}[status]:
+            assert reviewed(system, ledger, finding) is DeliveryOutcome.DELIVERED
+        before = peer.shown()
+        for name in WRITES:
+            setattr(system, name, None)
+        assert reviewed(system, ledger, finding) is DeliveryOutcome.UP_TO_DATE
+        assert peer.shown() == before
+
+    def test_a_review_comments_a_ticket_that_a_person_closed_once(self, peer: Peer, system: TicketSystem) -> None:
+        """It stays closed. The reviews of the next days write nothing."""
+        ledger = MemoryLedger()
+        reviewed(system, ledger, OPENED)
+        (ticket,) = peer.shown()
+        peer.close(ticket.reference)
+        outcomes = [reviewed(system, ledger, OPENED) for _ in range(3)]
+        assert outcomes == [DeliveryOutcome.CORRECTED, DeliveryOutcome.UP_TO_DATE, DeliveryOutcome.UP_TO_DATE]
+        (ticket,) = peer.shown()
+        assert not ticket.is_open
+        assert len(ticket.comments) == 1
+
+    def test_a_review_opens_a_deleted_ticket_again_once(self, peer: Peer, system: TicketSystem) -> None:
+        """A person who deletes it again is not overruled."""
+        ledger, outcomes = MemoryLedger(), []
+        reviewed(system, ledger, OPENED)
+        for _ in range(2):
+            for ticket in peer.shown():
+                peer.delete(ticket.reference)
+            outcomes.append(reviewed(system, ledger, OPENED))
+        assert outcomes == [DeliveryOutcome.OPENED_AGAIN, DeliveryOutcome.LEFT_DELETED]
+        assert peer.shown() == []
 
     def test_a_stale_revision_changes_nothing(self, peer: Peer, system: TicketSystem) -> None:
         """Messages arrive in any order."""

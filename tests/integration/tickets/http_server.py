@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -93,6 +94,11 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.vendor = vendor
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print an error of a handler, unless the client closed the connection: it reads no long response."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
@@ -109,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
                 unquote(url.path),
                 dict(parse_qsl(url.query)),
                 {name.lower(): value for name, value in self.headers.items()},
-                json.loads(body) if body else None,
+                _content(body, self.headers.get_content_type()),
             )
         )
         time.sleep(answer.hang)
@@ -134,6 +140,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the method it overrides
         pass
+
+
+def _content(body: bytes, kind: str) -> Any:
+    """Return a body as JSON, or the fields of a form."""
+    if kind == "application/x-www-form-urlencoded":
+        return dict(parse_qsl(body.decode(), keep_blank_values=True))
+    return json.loads(body) if body else None
 
 
 class LoopbackSession:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from permission_guard.config.document import ExceptionEntry, GuardConfig
 from permission_guard.errors import ConflictError
@@ -17,7 +17,6 @@ from tests.fakes import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
 
     from permission_guard.findings.baseline import Baseline
     from permission_guard.findings.lifecycle import Change
@@ -65,6 +64,7 @@ class Account:
     before_write: Callable[[], None] = lambda: None
     reads: list[str] = field(default_factory=list)
     metrics: InMemoryMetrics = field(default_factory=InMemoryMetrics)
+    tickets: Any = None
 
     def run(self, **later: float) -> Maintenance:
         """Run maintenance in a new environment, some time after the last run."""
@@ -80,6 +80,7 @@ class Account:
             account=ACCOUNT,
             region=REGION,
             command=COMMAND,
+            tickets=self.tickets,
         )
         return maintainer.run(self.remaining)
 

@@ -41,4 +41,5 @@ def maintainer(
         account=account,
         region=region,
         command=f"permission-guard findings list --stack-name {settings.stack_name} --region {region}",
+        tickets=EventQueue(client("sqs"), settings.ticket_queue_url) if settings.ticket_queue_url else None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.clients import client
@@ -10,8 +10,10 @@ from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.bootstrap.configuration import latest
+from permission_guard.bootstrap.named_tickets import named_systems, outside_aws
 from permission_guard.config.settings import TicketSettings
-from permission_guard.delivery.tickets.base import update_ticket
+from permission_guard.delivery.tickets.review import review_finding
+from permission_guard.delivery.tickets.routed import NamedSystem, RoutedTickets
 from permission_guard.delivery.transitions import deliver_event
 from permission_guard.errors import ConfigurationError
 
@@ -19,11 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from permission_guard.bus.events import BusEvent
+    from permission_guard.bus.ticket_reviews import TicketReview
     from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.http.api import Credentials
     from permission_guard.delivery.http.session import HttpSession
     from permission_guard.delivery.ledger import DeliveryResult
     from permission_guard.delivery.tickets.base import TicketSystem
+
+    MakeSystem = Callable[[TicketSettings, Callable[[Any], Any]], TicketSystem]
 
 
 def _ops_items(_settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
@@ -32,28 +37,16 @@ def _ops_items(_settings: TicketSettings, client: Callable[[Any], Any]) -> Ticke
     return OpsItems(client("ssm"))
 
 
-def _github(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
-    from permission_guard.delivery.tickets.github.system import CREDENTIALS, GitHubIssues  # noqa: PLC0415 - as above
-
-    return GitHubIssues(settings.ticket_url, _credentials(settings, client, CREDENTIALS), _session())
-
-
-def _jira(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
-    from permission_guard.delivery.tickets.jira.system import CREDENTIALS, JiraIssues  # noqa: PLC0415 - as above
-
-    return JiraIssues(settings.ticket_url, _credentials(settings, client, CREDENTIALS), _session())
+def _outside_aws(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
+    make, names = outside_aws(settings.ticket_system)
+    credentials = _credentials(settings, client, names)
+    return make(settings.ticket_url, credentials, _session(), name=settings.ticket_system)
 
 
 def _security_hub(_settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
     from permission_guard.delivery.tickets.security_hub.system import SecurityHubFindings  # noqa: PLC0415 - as above
 
     return SecurityHubFindings(client("securityhub"))
-
-
-def _servicenow(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
-    from permission_guard.delivery.tickets.servicenow.system import CREDENTIALS, ServiceNowIncidents  # noqa: PLC0415 - as above
-
-    return ServiceNowIncidents(settings.ticket_url, _credentials(settings, client, CREDENTIALS), _session())
 
 
 def _credentials(settings: TicketSettings, client: Callable[[Any], Any], names: Sequence[str]) -> Credentials:
@@ -70,44 +63,68 @@ def _session() -> HttpSession:
     return Urllib3Session()
 
 
-TICKET_SYSTEMS: Mapping[str, Callable[[TicketSettings, Callable[[Any], Any]], TicketSystem | None]] = {
-    "none": lambda _settings, _client: None,
+TICKET_SYSTEMS: Mapping[str, MakeSystem | None] = {
+    "none": None,
     "opsitem": _ops_items,
-    "github": _github,
-    "jira": _jira,
+    "github": _outside_aws,
+    "jira": _outside_aws,
     "securityhub": _security_hub,
-    "servicenow": _servicenow,
+    "servicenow": _outside_aws,
 }
-"""Every value of the TicketSystem parameter: a function that creates the system, or returns None for no tickets."""
+"""Every value of the TicketSystem parameter: a function that creates the system, None for no tickets."""
 
 
 def ticket_updater(
     environment: Mapping[str, str], config: GuardConfig
 ) -> Callable[[BusEvent], Sequence[DeliveryResult]] | None:
-    """Return what updates the ticket of the finding that an event names, None for no tickets.
+    """Return what updates the tickets of the finding that an event names, None for no tickets.
 
     ConfigurationError for an invalid setting.
     """
-    return _updater(TicketSettings.from_environment(environment), config)
+    settings = TicketSettings.from_environment(environment)
+    tickets = _tickets(settings, config)
+    return partial(deliver_event, findings=_findings(settings), send=tickets.update) if tickets else None
+
+
+def ticket_reviewer(
+    environment: Mapping[str, str], config: GuardConfig
+) -> Callable[[TicketReview], Sequence[DeliveryResult]] | None:
+    """Return what reads the tickets of the finding that a request names, None for no tickets.
+
+    ConfigurationError for an invalid setting.
+    """
+    settings = TicketSettings.from_environment(environment)
+    tickets = _tickets(settings, config)
+    return partial(review_finding, findings=_findings(settings), review=tickets.review) if tickets else None
+
+
+def _findings(settings: TicketSettings) -> FindingReader:
+    return FindingReader(client("dynamodb"), settings.findings_table)
 
 
 @latest
-def _updater(settings: TicketSettings, config: GuardConfig) -> Callable[[BusEvent], Sequence[DeliveryResult]] | None:
-    system = ticket_system(settings, client)
-    if system is None:
+def _tickets(settings: TicketSettings, config: GuardConfig) -> RoutedTickets | None:
+    systems = systems_for(settings, config, client)
+    if not systems:
         return None
-    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
-    return partial(
-        deliver_event,
-        findings=FindingReader(client("dynamodb"), settings.findings_table),
-        send=partial(
-            update_ticket,
-            system=system,
-            ledger=ledger,
-            min_severity=config.tickets.min_severity,
-            baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
-        ),
+    return RoutedTickets(
+        systems=systems,
+        default=() if settings.ticket_system == "none" else (settings.ticket_system,),
+        routes=config.routes,
+        ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
+        min_severity=config.tickets.min_severity,
+        baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
     )
+
+
+def systems_for(settings: TicketSettings, config: GuardConfig, client: Callable[[Any], Any]) -> list[NamedSystem]:
+    """Return the ticket systems of a deployment: its own, and those that the configuration names. None is made yet.
+
+    ConfigurationError for an unknown value of the parameter `TicketSystem`.
+    """
+    make = _maker(settings)
+    own = [NamedSystem(settings.ticket_system, cache(partial(make, settings, client)))] if make else []
+    return [*own, *named_systems(config.tickets.systems, client, _session)]
 
 
 def ticket_system(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem | None:
@@ -115,7 +132,11 @@ def ticket_system(settings: TicketSettings, client: Callable[[Any], Any]) -> Tic
 
     `client` makes a boto3 client of a service name (`permission_guard.aws.clients.client`).
     """
-    make = TICKET_SYSTEMS.get(settings.ticket_system)
-    if make is None:
+    make = _maker(settings)
+    return None if make is None else make(settings, client)
+
+
+def _maker(settings: TicketSettings) -> MakeSystem | None:
+    if settings.ticket_system not in TICKET_SYSTEMS:
         raise ConfigurationError(f"TicketSystem is {settings.ticket_system!r}; it can be {', '.join(TICKET_SYSTEMS)}")
-    return make(settings, client)
+    return TICKET_SYSTEMS[settings.ticket_system]

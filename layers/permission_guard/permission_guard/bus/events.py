@@ -64,6 +64,15 @@ def event_of(detail_type: JSON, detail: Mapping[str, JSON]) -> BusEvent:
     """Return the event of the bus with a detail-type and a detail; MalformedEventError when it is not one."""
     if detail_type not in list(Transition):
         raise MalformedEventError(f"the event's detail-type is {detail_type!r:.100}")
+    finding_id, target_arn = named_finding(detail)
+    revision = detail.get("revision")
+    if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
+        raise MalformedEventError("the event's detail lacks the `revision`, a whole number from 1")
+    return BusEvent(Transition(detail_type), finding_id, target_arn, revision)
+
+
+def named_finding(detail: Mapping[str, JSON]) -> tuple[str, str]:
+    """Return the finding that a detail names, and the ARN of its function or role; MalformedEventError without them."""
     finding_id, role_arn = detail.get("id"), detail.get("role_arn", "")
     target_arn = role_arn or detail.get("function_arn")
     if not isinstance(finding_id, str) or not isinstance(target_arn, str):
@@ -76,10 +85,7 @@ def event_of(detail_type: JSON, detail: Mapping[str, JSON]) -> BusEvent:
         raise MalformedEventError(f"the event's target is {error}") from error
     if isinstance(target, NamedRole) is not bool(role_arn):
         raise MalformedEventError("the event's `function_arn` is the ARN of a role, or its `role_arn` is none")
-    revision = detail.get("revision")
-    if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
-        raise MalformedEventError("the event's detail lacks the `revision`, a whole number from 1")
-    return BusEvent(Transition(detail_type), finding_id, target_arn, revision)
+    return finding_id, target_arn
 
 
 def readable_events(batch: Mapping[str, JSON]) -> list[BusEvent]:

@@ -124,11 +124,15 @@ class SweepSettings:
 
 @record
 class MaintenanceSettings:
-    """The settings of the maintenance function. `stack_name` is for the commands that its digests show."""
+    """The settings of the maintenance function. `stack_name` is for the commands that its digests show.
+
+    `ticket_queue_url` is None if no tickets are opened.
+    """
 
     findings_table: str
     alert_queue_url: str
     stack_name: str
+    ticket_queue_url: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -137,6 +141,7 @@ class MaintenanceSettings:
             findings_table=_required(environment, "FINDINGS_TABLE"),
             alert_queue_url=_required(environment, "ALERT_QUEUE_URL"),
             stack_name=_required(environment, "STACK_NAME"),
+            ticket_queue_url=environment.get("TICKET_QUEUE_URL") or None,
         )
 
 

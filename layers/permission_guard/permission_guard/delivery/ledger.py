@@ -53,6 +53,12 @@ class DeliveryOutcome(StrEnum):
     IN_DIGEST = "reported in the digest of the first sweep"
     NOT_ANNOUNCED = "no alert: none was sent about the finding before"
     LIMIT_REACHED = "postponed to the next sweep: a limit of the other side is reached"
+    UP_TO_DATE = "reviewed: the ticket is up to date"
+    CORRECTED = "reviewed: the ticket was brought up to date"
+    OPENED_AGAIN = "reviewed: the ticket was deleted, and opened again"
+    LEFT_DELETED = "reviewed: the ticket was deleted again, and stays deleted"
+    BEING_DELIVERED = "not reviewed: a delivery is in progress"
+    NOT_RECORDED = "not reviewed: the finding does not exist any more"
 
 
 @record(kw_only=True)

@@ -17,6 +17,7 @@ from permission_guard.maintenance.baseline import BaselineTally
 from permission_guard.maintenance.exceptions import exceptions_digest, review
 from permission_guard.maintenance.state import MaintenanceStates
 from permission_guard.maintenance.suppressions import configuration_digest, of_open, of_suppressed
+from permission_guard.maintenance.tickets import request_reviews
 from permission_guard.maintenance.watches import watch
 from permission_guard.model.findings import Status
 from permission_guard.records import record
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from permission_guard.findings.checkpoint import StoredFindings
     from permission_guard.findings.lifecycle import Change
     from permission_guard.maintenance.state import MaintenanceState
+    from permission_guard.maintenance.tickets import ReviewQueue
     from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
     from permission_guard.model.metrics import MetricReader
@@ -96,7 +98,7 @@ class Outcome(StrEnum):
 
 @record
 class Maintenance:
-    """What one run did. `undos` counts the fixes that it requested to undo.
+    """What one run did. `undos` counts the fixes that it requested to undo, and `reviews` the tickets to be read.
 
     `unreadable` are ids of findings, and `failures` says what failed, with the reason.
     """
@@ -108,6 +110,7 @@ class Maintenance:
     digests: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    reviews: int = 0
 
 
 class Maintainer:
@@ -130,6 +133,7 @@ class Maintainer:
         account: str,
         region: str,
         command: str,
+        tickets: ReviewQueue | None = None,
     ) -> None:
         self._findings = findings
         self._store = store
@@ -141,6 +145,7 @@ class Maintainer:
         self._account = account
         self._region = region
         self._command = command
+        self._tickets = tickets
 
     def run(self, remaining_time_in_millis: Callable[[], int]) -> Maintenance:
         """Do what is due. ConfigurationUnavailableError if the configuration cannot be read: then nothing is done."""
@@ -149,6 +154,7 @@ class Maintainer:
         try:
             state = self._watched(state, run)
             state = self._exceptions(self._comparison(self._suppressed(state, run), run), run)
+            state = self._reviewed(state, run)
             self._store.put_state(state)
             self._baseline(run)
         except ConflictError:
@@ -234,6 +240,18 @@ class Maintainer:
         if digest is not None:
             self._send(digest, run)
         return replace(state, exceptions=found.memory)
+
+    def _reviewed(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
+        """Request once a day that the tickets are read."""
+        if self._tickets is None or run.is_stopped:
+            return state
+        today = self._clock()[: len("2026-11-20")]
+        done = request_reviews(
+            state, self._findings.keys_of, self._tickets, today=today, is_stopped=lambda: run.is_stopped
+        )
+        run.reviews += done.reviews
+        run.failures += [done.failure] if done.failure else []
+        return done.state
 
     def _baseline(self, run: _Run) -> None:
         baseline, now = self._store.baseline(), self._clock()
@@ -339,6 +357,7 @@ class _Run:
         self.matched: set[str] = set()
         self.changed = {Status.OPEN: 0, Status.SUPPRESSED: 0}
         self.undos = 0
+        self.reviews = 0
         self.digests: list[str] = []
         self.unreadable: frozenset[str] = frozenset()
         self.failures: list[str] = []
@@ -363,6 +382,7 @@ class _Run:
             tuple(self.digests),
             tuple(sorted(self.unreadable)),
             tuple(self.failures),
+            self.reviews,
         )
 
 

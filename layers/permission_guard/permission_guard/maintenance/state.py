@@ -37,7 +37,9 @@ class MaintenanceState:
     were handled, empty if all were. `configuration` is a digest of the exceptions with which open findings were last
     compared, and `comparisons` how many times they still are. `exceptions` has an entry for each exception's id.
     `watches` are the ids of the digests about watched fixes that were sent. `watched_after` is the id of the finding up
-    to whose fix they were watched, empty if all were. `revision` counts the writes.
+    to whose fix they were watched, empty if all were. `reviewed_on` is the day for which tickets were last
+    requested to be read, and `reviewed_after` the target and the id of the finding up to which they were, empty if all
+    were. `revision` counts the writes.
     """
 
     revision: int = 0
@@ -48,6 +50,8 @@ class MaintenanceState:
     exceptions: Mapping[str, ExceptionMemory] = field(default_factory=dict, hash=False)
     watches: tuple[str, ...] = ()
     watched_after: str = ""
+    reviewed_on: str = ""
+    reviewed_after: str = ""
 
     def to_document(self) -> dict[str, JSON]:
         """Return the state as JSON values."""

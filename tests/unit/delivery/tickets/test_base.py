@@ -31,11 +31,11 @@ RESOLVED = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transi
 class Tickets:
     """A ticket system in a dictionary: whether each ticket is open, and its mark."""
 
-    name = "memory"
-
-    def __init__(self) -> None:
+    def __init__(self, name: str = "memory") -> None:
+        self.name = name
         self.held: dict[str, Ticket] = {}
         self.comments: list[str] = []
+        self.writes: list[str] = []
         self.limit: DeliveryError | None = None
 
     @property
@@ -56,20 +56,25 @@ class Tickets:
         return next(iter(self.held.values()), None)
 
     def open(self, finding: Finding) -> str:
+        self.writes.append("open")
         reference = f"T-{len(self.held) + 1}"
         self.held[reference] = Ticket(reference=reference, is_closed=False, mark=Mark.of(finding))
         return reference
 
     def update(self, ticket: Ticket, finding: Finding) -> None:
+        self.writes.append("update")
         self.held[ticket.reference] = replace(ticket, mark=mark_of(ticket, finding))
 
     def resolve(self, ticket: Ticket, finding: Finding) -> None:
+        self.writes.append("resolve")
         self.held[ticket.reference] = replace(ticket, is_closed=True, mark=Mark.of(finding))
 
     def reopen(self, ticket: Ticket, finding: Finding) -> None:
+        self.writes.append("reopen")
         self.held[ticket.reference] = replace(ticket, is_closed=False, mark=Mark.of(finding))
 
     def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:
+        self.writes.append("comment")
         self.comments.append(text)
         self.held[ticket.reference] = replace(ticket, mark=Mark.of(finding, has_comment=True))
 

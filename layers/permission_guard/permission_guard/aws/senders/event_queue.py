@@ -8,6 +8,7 @@ from permission_guard.aws.senders.batches import batches
 from permission_guard.bus.alert_tests import alert_test_body
 from permission_guard.bus.digests import digest_body
 from permission_guard.bus.events import event_body
+from permission_guard.bus.ticket_reviews import ticket_review_body
 from permission_guard.errors import DeliveryError
 from permission_guard.model import limits
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from permission_guard.bus.alert_tests import AlertTest
+    from permission_guard.bus.ticket_reviews import TicketReview
     from permission_guard.model.findings import Finding
 
 
@@ -38,6 +40,10 @@ class EventQueue:
     def send_test(self, test: AlertTest) -> None:
         """Have every alert channel send a test message. DeliveryError if SQS did not accept the message."""
         self._send([alert_test_body(test)])
+
+    def send_reviews(self, reviews: Iterable[TicketReview]) -> None:
+        """Have the tickets of findings read. DeliveryError if SQS did not accept all messages."""
+        self._send(map(ticket_review_body, reviews))
 
     def _send(self, messages: Iterable[str]) -> None:
         # The messages of a batch together must not be larger than one message may be. JSON is ASCII here.

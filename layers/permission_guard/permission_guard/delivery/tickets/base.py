@@ -168,11 +168,22 @@ def follow(system: TicketSystem, finding: Finding, reference: str | None) -> str
     person closed while the finding is open gets one comment and stays closed until the finding reopens.
     """
     system.begin()
-    ticket = (system.read(reference, finding) if reference else None) or system.find(finding)
+    ticket = ticket_of(system, finding, reference)
     if ticket is None:
         return system.open(finding) if finding.status is Status.OPEN else None
+    bring_up_to_date(system, ticket, finding)
+    return ticket.reference
+
+
+def ticket_of(system: TicketSystem, finding: Finding, reference: str | None) -> Ticket | None:
+    """Read the ticket of a finding; without a reference, or if it was deleted, it is searched. None without one."""
+    return (system.read(reference, finding) if reference else None) or system.find(finding)
+
+
+def bring_up_to_date(system: TicketSystem, ticket: Ticket, finding: Finding) -> None:
+    """Write a finding into its ticket, unless the ticket has a newer revision."""
     if ticket.mark.is_newer_than(finding):
-        return ticket.reference
+        return
     if finding.status is not Status.OPEN:
         system.resolve(ticket, finding)
     elif not ticket.is_closed:
@@ -183,7 +194,17 @@ def follow(system: TicketSystem, finding: Finding, reference: str | None) -> str
         system.comment(ticket, finding, CLOSED_TOO_EARLY)
     else:
         system.update(ticket, finding)
-    return ticket.reference
+
+
+def is_up_to_date(ticket: Ticket, finding: Finding) -> bool:
+    """Return whether a ticket needs no write: it has the finding, and a comment if a person closed it too early.
+
+    What a person reopened although nothing is wrong any more stays open: the bot closed it once.
+    """
+    if ticket.mark.is_newer_than(finding):
+        return True
+    is_closed_too_early = ticket.is_closed and finding.status is Status.OPEN
+    return ticket.mark == mark_of(ticket, finding) and (ticket.mark.has_comment or not is_closed_too_early)
 
 
 def mark_of(ticket: Ticket, finding: Finding) -> Mark:
