@@ -34,13 +34,13 @@ _SECONDS = 60.0
 
 
 class Prism:
-    """A server on loopback for one document. With `upstream` it is a proxy to it; without, it answers examples.
+    """A proxy on loopback, for one document, to a server. Prism's own examples would not fit the documents.
 
-    With `--errors` Prism answers an invalid request itself, and the upstream does not get it. An answer of the upstream
+    With `--errors` Prism answers an invalid request itself, and the server does not get it. An answer of the server
     that is not valid becomes HTTP 500.
     """
 
-    def __init__(self, document: str, upstream: str | None = None) -> None:
+    def __init__(self, document: str, upstream: str) -> None:
         self._document = SPECS / document
         self._upstream = upstream
 
@@ -48,9 +48,7 @@ class Prism:
         node = shutil.which("node")
         if node is None or not PROGRAM.exists():
             pytest.fail(MISSING, pytrace=False)
-        mode = ["mock", str(self._document)]
-        if self._upstream is not None:
-            mode = ["proxy", str(self._document), self._upstream]
+        mode = ["proxy", str(self._document), self._upstream]
         options = ["--errors", "--host", "127.0.0.1", "--port", "0"]
         self._process = subprocess.Popen(
             [node, str(PROGRAM), *mode, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
