@@ -104,9 +104,18 @@ class PrismSession:
 
 
 def assert_valid(response: HttpResponse) -> None:
-    """Raise AssertionError with what Prism found: in its header, or in its own answer to a request that it refuses."""
-    found = json.loads(response.headers.get("sl-violations", "[]"))
-    if not found and response.headers.get("content-type") == "application/problem+json":
-        problem = json.loads(response.body)
+    """Raise AssertionError with what Prism found in a request or its response."""
+    found = violations(response.headers, response.body)
+    assert not found, "\n".join(found)
+
+
+def violations(headers: Mapping[str, str], body: bytes) -> list[str]:
+    """Return what Prism found, from the header of a response, or from its own answer to a request that it refuses.
+
+    The names of headers are in lower case.
+    """
+    found = json.loads(headers.get("sl-violations", "[]"))
+    if not found and headers.get("content-type") == "application/problem+json":
+        problem = json.loads(body)
         found = problem.get("validation") or [{"location": [], "message": problem["title"]}]
-    assert not found, "\n".join(f"{'.'.join(one['location'])}: {one['message']}" for one in found)
+    return [f"{'.'.join(one['location'])}: {one['message']}" for one in found]

@@ -42,7 +42,7 @@ def mail_page(finding: Finding) -> str:
     """Return the alert as a mail program shows it: plain text whose addresses are links."""
     mail = publication(compose(finding))
     head = f"<h1>{escape(mail.subject)}</h1><p class=quiet>AWS Notifications &lt;no-reply@sns.amazonaws.com&gt;</p>"
-    return page("mail", f"<header>{head}</header><pre>{_linked(mail.message)}</pre>")
+    return page("mail", f"<header>{head}</header><pre>{_linked(mail.text)}</pre>")
 
 
 def issue_page(finding: Finding) -> str:
