@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.message import Message
+    from permission_guard.model.targets import FindingTarget
 
 OPENED: Final = replace(
     Finding.from_document(json.loads((FINDINGS / "opened.json").read_text())), severity=Severity.HIGH

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.delivery.evidence import evidence_lines
 from permission_guard.delivery.links import event_url, function_url, role_url
 from permission_guard.delivery.message import Fact, Link, Message, Section, SectionStyle, Time
-from permission_guard.delivery.plans import approved_until, plan_parts, undo_parts
+from permission_guard.delivery.plans import PROSE, approved_until, plan_parts, undo_parts
 from permission_guard.delivery.states import happened, needs_attention, needs_fix, state
 from permission_guard.delivery.text import cut, first_sentence, listing, one_line, parsed_time, shown_time
 from permission_guard.iam.arn import parse_arn
@@ -201,18 +201,26 @@ def _where(managed_by: ManagedBy) -> str:
 
 
 def _fix(fix: FixRecord, finding: Finding) -> Iterator[Section]:
+    """Yield what the bot did or would do and who decided it, then the commands, and the whole plan last.
+
+    A command must not be what a format with less room omits.
+    """
     if fix.result in (FixResult.PROPOSED, FixResult.REJECTED):
         yield _prose("What the bot would do", f"{fix.name}: {fix.summary}")
     else:
         attempt = f"attempt {fix.attempts}, {shown_time(fix.at)}"
         yield _prose("What the bot did", f"{fix.name}: {fix.result} ({attempt}). {fix.summary}")
-    yield from (_listing(title, text) for title, text in plan_parts(fix))
     if fix.decided_by:
         until = f" until {until}" if (until := approved_until(fix)) else ""
         yield _prose("Rejected by" if fix.result is FixResult.REJECTED else "Approved by", f"{fix.decided_by}{until}")
+    yield from _commands(fix, finding)
+    yield from (_part_of_plan(title, text) for title, text in (*undo_parts(fix), *plan_parts(fix)))
+
+
+def _commands(fix: FixRecord, finding: Finding) -> Iterator[Section]:
+    """Yield how to approve the fix, or how to undo it unless it was undone."""
     if fix.approve:
         yield _command("How to approve it", fix.approve, finding)
-    yield from (_listing(title, text) for title, text in undo_parts(fix))
     if fix.result is FixResult.UNDONE or finding.transition is Transition.FIX_UNDONE:
         return
     if fix.result is FixResult.APPLIED and fix.calls:
@@ -220,6 +228,10 @@ def _fix(fix: FixRecord, finding: Finding) -> Iterator[Section]:
         yield _command("How to undo it by hand", fix.undo, finding)
     elif fix.undo:
         yield _command("How to undo it", fix.undo, finding)
+
+
+def _part_of_plan(title: str, text: str) -> Section:
+    return Section(title, cut(text, _PROSE), SectionStyle.PROSE) if title in PROSE else _listing(title, text)
 
 
 # ── What identifies it, and what it is based on ─────────────────────────────────────────────────────────────────────
