@@ -19,7 +19,11 @@ export UV_PROJECT_ENVIRONMENT := .venv
 BIN := .venv/bin
 LAYER := layers/permission_guard
 SENDERS := layers/senders
-EXPORT = $(UV) export --locked --quiet --no-header --no-annotate --only-group
+# Not in the senders' layer: what only command lines and Windows need, and what the first layer or the Lambda runtime has.
+NOT_IN_SENDERS := $(addprefix --prune ,click tzdata typing-extensions urllib3)
+EXPORT = $(UV) export --locked --quiet --no-header --no-annotate
+EXPORT_LAYER = $(EXPORT) --only-group layer
+EXPORT_SENDERS = $(EXPORT) --only-group senders $(NOT_IN_SENDERS)
 SOURCES := $(LAYER)/permission_guard functions sandbox tests tools benchmarks
 
 # ── Set-up ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -57,6 +61,14 @@ setup: .venv/.synced .venv-sandbox/.synced ## Make both virtual environments fro
 		--python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
 	@touch $@
 
+# Prism, which only `make test-conformance` needs. No package of it may run a script on this machine.
+PRISM := tests/conformance/prism
+$(PRISM)/node_modules/.synced: $(PRISM)/package.json $(PRISM)/package-lock.json
+	@command -v npm >/dev/null \
+		|| { echo "Prism needs Node.js 18.20.1 or newer, and npm. On Debian and Ubuntu: apt-get install nodejs npm" >&2; exit 2; }
+	@npm ci --prefix $(PRISM) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
 # ── What people do ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: help
@@ -73,7 +85,7 @@ sandbox: setup ## Run AWS on this machine in the foreground (PORT=4566; DEPLOY=1
 	@$(BIN)/python -m sandbox serve --port $(PORT) $(if $(DEPLOY),--deploy $(PARAMETERS))
 
 .PHONY: build
-build: .venv/.synced ## Build the functions and the layer with SAM, without Docker and for Lambda's Python
+build: .venv/.synced ## Build the functions and the layers with SAM, without Docker and for Lambda's Python
 	@find functions -name __pycache__ -prune -exec rm -rf {} +
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 
@@ -95,17 +107,15 @@ lint: setup ## Check style, types and the templates
 	@$(BIN)/sam validate --lint
 	@$(UV) lock --check --quiet
 	@$(BIN)/python -m tools.generate --check
-	@for group in layer:$(LAYER) senders:$(SENDERS); do \
-		$(EXPORT) $${group%%:*} | diff -u $${group##*:}/requirements.txt - \
-			|| { echo "$${group##*:}/requirements.txt is out of date: run make generate" >&2; exit 1; }; \
-	done
+	@$(EXPORT_LAYER) | diff -u $(LAYER)/requirements.txt - && $(EXPORT_SENDERS) | diff -u $(SENDERS)/requirements.txt - \
+		|| { echo "The requirements of a layer are out of date: run make generate" >&2; exit 1; }
 
 .PHONY: test
 test: setup build ## Run the unit, integration, template, fuzz, simulation, contract and end-to-end tests (COVERAGE=1 measures the coverage)
 	@$(BIN)/python -m tools.run_tests $(if $(COVERAGE),--coverage)
 
 .PHONY: test-conformance
-test-conformance: setup ## Test against recorded events, other projects' cases and vendors' schemas (MATERIAL=<folder>)
+test-conformance: setup $(PRISM)/node_modules/.synced ## Test against recorded events, other projects' cases and vendors' schemas (MATERIAL=<folder>)
 	@[ -n "$(MATERIAL)" ] || { echo "Name the folder with the material (cloudtrail, corpus, oracles, specs): make test-conformance MATERIAL=<folder>" >&2; exit 2; }
 	@MATERIAL="$(abspath $(MATERIAL))" $(BIN)/python -m pytest tests/conformance -q
 
@@ -148,9 +158,9 @@ lock: .venv-tools/uv-$(UV_VERSION) ## Resolve the dependencies again, and write 
 	@$(UV) lock $(if $(UPGRADE),--upgrade)
 
 .PHONY: generate
-generate: .venv/.synced ## Write what is generated: rule pages, the finding's schema, AWS's managed policies, the layer's requirements and licences
-	@$(EXPORT) layer > $(LAYER)/requirements.txt
-	@$(EXPORT) senders > $(SENDERS)/requirements.txt
+generate: .venv/.synced ## Write what is generated: rule pages, the finding's schema, AWS's managed policies, the layers' requirements and licences
+	@$(EXPORT_LAYER) > $(LAYER)/requirements.txt
+	@$(EXPORT_SENDERS) > $(SENDERS)/requirements.txt
 	@$(BIN)/python -m tools.generate
 
 .PHONY: sbom
@@ -191,18 +201,27 @@ bench-drift: setup build ## Measure how soon a lost read permission is found, by
 
 .PHONY: clean
 clean: ## Remove everything that make built or installed
-	@rm -rf .aws-sam .venv .venv-audit .venv-proof .venv-sandbox .venv-tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox
+	@rm -rf .aws-sam .venv .venv-audit .venv-proof .venv-sandbox .venv-tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox $(PRISM)/node_modules
 
 # ── What `sam build` calls ──────────────────────────────────────────────────────────────────────────────────────────
 
-# No interpreter of Lambda's version is needed: uv picks the wheels for it.
+# No interpreter of Lambda's version is needed: uv picks the wheels for it. The requirements are complete: nothing is resolved.
+INSTALL = $(UV) pip install --quiet --no-deps --no-installer-metadata --no-compile-bytecode --only-binary :all: --require-hashes \
+	--python-version 3.13 --python-platform aarch64-manylinux2014 --target "$(ARTIFACTS_DIR)/python" --requirement
+
 .PHONY: build-PermissionGuardLayer
 build-PermissionGuardLayer:
 	@mkdir -p "$(ARTIFACTS_DIR)/python"
 	@cp -R $(LAYER)/permission_guard "$(ARTIFACTS_DIR)/python/"
 	@find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
 	@rm "$(ARTIFACTS_DIR)"/python/permission_guard/offline/*.json.xz # for checks without AWS only
-	@$(UV) pip install --quiet --no-installer-metadata --no-compile-bytecode --only-binary :all: --require-hashes \
-		--python-version 3.13 --python-platform aarch64-manylinux2014 \
-		--target "$(ARTIFACTS_DIR)/python" --requirement $(LAYER)/requirements.txt
+	@$(INSTALL) $(LAYER)/requirements.txt
 	@rm -rf "$(ARTIFACTS_DIR)/python/.lock" "$(ARTIFACTS_DIR)/python/bin"
+
+# Without the compiled files, which are twins of modules in Python, and without apprise's command line, translations and icons.
+.PHONY: build-SendersLayer
+build-SendersLayer:
+	@mkdir -p "$(ARTIFACTS_DIR)/python"
+	@$(INSTALL) $(SENDERS)/requirements.txt
+	@find "$(ARTIFACTS_DIR)" -name '*.so' -delete
+	@cd "$(ARTIFACTS_DIR)/python" && rm -rf .lock bin _yaml slack apprise/cli.py apprise/i18n/*/ apprise/i18n/*.pot apprise/assets/themes

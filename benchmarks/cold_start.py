@@ -1,8 +1,9 @@
 """How long each handler takes to import, as a ratio to boto3 and Powertools' Logger alone: `make bench-cold-start`.
 
-Every measurement is a fresh interpreter that sees the standard library, the built bundle and a bare boto3, and nothing
-else of the environment. The base and the handlers are taken in turn and the fastest of each counts, since machines are
-noisy. Once with bytecode at hand, once without: a layer is shipped as source, and Lambda cannot write beside it.
+Every measurement is a fresh interpreter. It sees the standard library, the handler, both built layers in one folder, as
+Lambda unpacks them, and a bare boto3, and nothing else of the environment. The base and the handlers are taken in turn
+and the fastest of each counts, since machines are noisy. Once with bytecode at hand, once without: a layer is shipped
+as source, and Lambda cannot write beside it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LAYER = ROOT / ".aws-sam" / "build" / "PermissionGuardLayer" / "python"
+BUILD = ROOT / ".aws-sam" / "build"
+LAYERS = ("PermissionGuardLayer", "SendersLayer")
 TARGET = 1.3
 _ROUNDS = 9
 _BASE = "import boto3; from aws_lambda_powertools import Logger"
@@ -45,14 +47,14 @@ def milliseconds(statement: str, *paths: Path) -> float:
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def measure(title: str, layer: Path, runtime: Path, handlers: Path) -> float:
+def measure(title: str, layers: Path, runtime: Path, handlers: Path) -> float:
     """Print one table and return its worst ratio."""
     names = sorted(path.name for path in handlers.iterdir())
     base, fastest = float("inf"), dict.fromkeys(names, float("inf"))
     for _ in range(_ROUNDS):
-        base = min(base, milliseconds(_BASE, layer, runtime))
+        base = min(base, milliseconds(_BASE, layers, runtime))
         for name in names:
-            fastest[name] = min(fastest[name], milliseconds("import app", layer, runtime, handlers / name))
+            fastest[name] = min(fastest[name], milliseconds("import app", layers, runtime, handlers / name))
     print(f"{title}: boto3 and Logger {base:.0f} ms")
     for name, took in fastest.items():
         print(f"  {name:<24} {took:6.0f} ms  {took / base:5.2f} x")
@@ -61,17 +63,19 @@ def measure(title: str, layer: Path, runtime: Path, handlers: Path) -> float:
 
 def main() -> int:
     """Print both tables; return 1 when a handler misses the target with bytecode at hand."""
-    if not LAYER.exists():
-        raise SystemExit("there is no built layer: run `make build`")
+    if not all((BUILD / layer).exists() for layer in LAYERS):
+        raise SystemExit("the layers are not built: run `make build`")
     with tempfile.TemporaryDirectory() as scratch:
         runtime = bare_boto3(Path(scratch) / "runtime")
         source, compiled = Path(scratch) / "source", Path(scratch) / "compiled"
+        ignore = shutil.ignore_patterns("__pycache__")
         for copy in (source, compiled):
-            shutil.copytree(LAYER, copy / "layer", ignore=shutil.ignore_patterns("__pycache__"))
-            shutil.copytree(ROOT / "functions", copy / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+            for layer in LAYERS:
+                shutil.copytree(BUILD / layer / "python", copy / "layers", ignore=ignore, dirs_exist_ok=True)
+            shutil.copytree(ROOT / "functions", copy / "functions", ignore=ignore)
         compileall.compile_dir(compiled, quiet=1)
-        worst = measure("with bytecode", compiled / "layer", runtime, compiled / "functions")
-        measure("source only", source / "layer", runtime, source / "functions")
+        worst = measure("with bytecode", compiled / "layers", runtime, compiled / "functions")
+        measure("source only", source / "layers", runtime, source / "functions")
     return int(worst > TARGET)
 
 

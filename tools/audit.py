@@ -11,7 +11,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from tools.licenses import REQUIREMENTS, requirements
+from tools.licenses import REQUIREMENTS, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,8 @@ VULNERABLE: Final = 1
 NO_DATA: Final = 2
 
 # The requirements are complete and have hashes, so nothing is resolved or installed.
-_OPTIONS: Final = ("--requirement", str(REQUIREMENTS), "--disable-pip", "--progress-spinner", "off", "--format", "json")
+_FILES: Final = tuple(option for file in REQUIREMENTS for option in ("--requirement", str(file)))
+_OPTIONS: Final = (*_FILES, "--disable-pip", "--progress-spinner", "off", "--format", "json")
 
 
 def main(command: Sequence[str]) -> int:
@@ -31,7 +32,7 @@ def main(command: Sequence[str]) -> int:
     """
     done = subprocess.run([*command, *_OPTIONS], capture_output=True, text=True, check=False)
     audited = _audited(done.stdout)
-    missing = sorted(requirements(REQUIREMENTS.read_text()).keys() - audited.keys())
+    missing = sorted(deployed().keys() - audited.keys())
     if missing:
         reason = (done.stderr.strip().splitlines() or ["pip-audit gave no reason"])[-1]
         print(f"No vulnerability data for {', '.join(missing)}: {reason}", file=sys.stderr)

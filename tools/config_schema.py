@@ -7,6 +7,8 @@ from dataclasses import MISSING, fields
 from typing import Any, Final
 
 from permission_guard.config.canonical import canonical
+from permission_guard.config.destination_keys import NEEDED
+from permission_guard.config.destinations import Channel, NamedTicketSystem, Route
 from permission_guard.config.document import ExceptionEntry, Exclusion, ManagedElsewhere, RuleConfig
 from permission_guard.config.fix_keys import MANAGED_NARROWING
 from permission_guard.config.forms import Choice, Flag, Integer, ListOf, MapOf, ObjectOf, Text
@@ -21,10 +23,23 @@ _TOGETHER: Final[dict[Any, dict[str, Any]]] = {
     },
     Exclusion: {"anyOf": [{"required": [name]} for name in EXCLUSION_NARROWING]},
     ManagedElsewhere: {"anyOf": [{"required": [name]} for name in MANAGED_NARROWING]},
+    Route: {"anyOf": [{"required": ["channels"]}, {"required": ["tickets"]}]},
+    Channel: {
+        "oneOf": [
+            {
+                "properties": {
+                    "type": {"const": str(kind)},
+                    **{name: False for name in ("secret", "topic", "channel") if name not in needed},
+                },
+                "required": list(needed),
+            }
+            for kind, needed in NEEDED.items()
+        ]
+    },
 }
 """What the keys of an object require together, as far as a schema can say it."""
 
-_DEFINED: Final = (RuleConfig, ExceptionEntry, Exclusion, ManagedElsewhere)
+_DEFINED: Final = (RuleConfig, ExceptionEntry, Exclusion, ManagedElsewhere, Channel, NamedTicketSystem, Route)
 """The objects that stand many times in a document."""
 
 

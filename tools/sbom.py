@@ -1,7 +1,7 @@
 """`make sbom`: writes the software bill of materials of what is deployed, as CycloneDX 1.6 in JSON.
 
-It has the project, each distribution of the layer with its version, licence, purl, files and hashes, and which of them
-needs which. All of that comes from `uv.lock`, the layer's requirements and the installed metadata, so the same commit
+It has the project, each distribution of the layers with its version, licence, purl, files and hashes, and which of them
+needs which. All of that comes from `uv.lock`, the layers' requirements and the installed metadata, so the same commit
 gives the same bytes: there is no timestamp, and the serial number is derived from the content.
 https://cyclonedx.org/docs/1.6/json/
 """
@@ -33,7 +33,7 @@ _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/permis
 
 
 def sbom() -> str:
-    """Return the document. LookupError if the installed distributions are not those of the layer."""
+    """Return the document. LookupError if the installed distributions are not those of the layers."""
     settings = project()
     locked = {package["name"]: package for package in tomllib.loads(LOCK_FILE.read_text())["package"]}
     licenses = LicenseFactory()
@@ -61,11 +61,12 @@ def sbom() -> str:
         licenses=[licenses.make_from_string(about["license"])],
     )
     bom.components.update(components.values())
-    of_layer = locked[about["name"]]["dev-dependencies"]["layer"]
-    bom.register_dependency(bom.metadata.component, [components[needed["name"]] for needed in of_layer])
+    groups = locked[about["name"]]["dev-dependencies"]
+    of_layers = [components[needed["name"]] for group in ("layer", "senders") for needed in groups[group]]
+    bom.register_dependency(bom.metadata.component, of_layers)
     for name, component in components.items():
         needs = (needed["name"] for needed in locked[name].get("dependencies", ()))
-        # What is not in the layer is for another platform, or in the Lambda runtime.
+        # What is not in a layer is for another platform or a command line, or in the Lambda runtime.
         bom.register_dependency(component, [components[needed] for needed in needs if needed in components])
     return _reproducible(json.loads(JsonV1Dot6(bom).output_as_string()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 import time
@@ -82,11 +83,13 @@ class Screen:
 
     def alert(self, notification: dict[str, Any]) -> None:
         """Print what an alert that SNS sent says about the problem, the impact and the fix."""
-        _, happened, facts, *sections = notification["Message"].split("\n\n")
-        parts = [Text(happened), Text(facts.partition("\n")[0])]
-        for heading, _, text in (section.partition("\n") for section in sections):
-            if heading.startswith(_SHOWN_OF_ALERTS):
-                parts += [Text(f"\n{heading}", style="bold"), *(_wrapped(line) for line in text.splitlines())]
+        document = json.loads(notification["Message"])
+        first = document["facts"][0]
+        parts = [Text(document["happened"]), Text(f"{first['label']}: {first['text']}")]
+        for section in (*document["sections"], *document["evidence"]):
+            if section["title"].startswith(_SHOWN_OF_ALERTS):
+                lines = section["text"].splitlines()
+                parts += [Text(f"\n{section['title']}:", style="bold"), *map(_wrapped, lines)]
         title = f"alert by SNS: {escape(notification['Subject'])}"
         self._print(Panel(Group(*parts), title=title, title_align="left", subtitle="excerpt", border_style="yellow"))
 

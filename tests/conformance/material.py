@@ -23,7 +23,10 @@ NEEDED: Final = (
     "reports",
     "specs/github-issues.openapi.json",
     "specs/jira-cloud-v3-issues.openapi.json",
+    "specs/opsgenie-alerts.swagger.json",
+    "specs/pagerduty-events-v2.openapi.json",
     "specs/slack-block-kit.schema.json",
+    "specs/slack-web-api.swagger.json",
 )
 """What the tests of this tier read. A missing one fails the run: no test is skipped for it."""
 

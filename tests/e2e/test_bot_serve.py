@@ -53,9 +53,9 @@ def test_serve_with_the_stack_prints_findings_alerts_and_tickets(tmp_path: Path,
         try:
             poll(lambda: "and what the bot does" in shown.read_text(), deadline=300, what="deployed stack")
             shell(*calls)
-            wait_for("finding open", "Finding Opened", "OpsItem Open")
+            wait_for("finding open", "] Opened: ", "OpsItem Open")
             shell("aws lambda remove-permission --function-name orders --statement-id s3")
-            wait_for("finding resolved", "Finding Resolved", "OpsItem Resolved")
+            wait_for("finding resolved", "Resolved: ", "OpsItem Resolved")
         finally:
             serving.send_signal(signal.SIGINT)
         exit_code = serving.wait(DEADLINE)

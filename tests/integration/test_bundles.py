@@ -1,4 +1,4 @@
-"""Each handler works as deployed: with the built layer, boto3 and the standard library only.
+"""Each handler works as deployed: with its built layers, boto3 and the standard library only.
 
 The development environment has more packages, so without these tests a missing dependency would be noticed only
 in AWS.
@@ -33,6 +33,13 @@ RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3",
 
 MEGABYTE = 1_000_000
 
+LAYERS = {"PermissionGuardLayer": 8 * MEGABYTE, "SendersLayer": 25 * MEGABYTE}
+"""The most bytes of each layer, unzipped."""
+
+SENDING = ("open_ticket", "send_alert")
+LIBRARIES = ("apprise", "httpx", "slack_sdk")
+"""The libraries of the senders' layer. Each is imported at first use."""
+
 # Runs in an interpreter without packages, so it only imports the standard library.
 IMPORT_HANDLER = """
 import importlib, json, sys
@@ -57,21 +64,31 @@ yaml.add_multi_constructor("!", lambda _loader, _tag, _node: None, _Loader)
 
 @pytest.fixture(scope="session")
 def built() -> dict[str, Any]:
-    """Return the resources of the built template."""
+    """Return the built template."""
     path = BUILD / "template.yaml"
     if not path.exists():
         pytest.fail("The bundles are not there: run make build first.")
-    resources: dict[str, Any] = yaml.load(path.read_text(), _Loader)["Resources"]  # noqa: S506 - a SafeLoader
-    return resources
+    template: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506 - a SafeLoader
+    return template
 
 
 @pytest.fixture(scope="session")
-def layer(built: dict[str, Any]) -> Path:
-    """Return the folder that Lambda unpacks to /opt."""
-    folder = BUILD.joinpath(built["PermissionGuardLayer"]["Properties"]["ContentUri"]).resolve()
-    if not (folder / "python" / "permission_guard").is_dir():
-        pytest.fail("The layer is not there: run make build first.")
-    return folder
+def layers(built: dict[str, Any]) -> dict[str, Path]:
+    """Return the folder of each layer, which Lambda unpacks to /opt."""
+    folders = {
+        name: (BUILD / resource["Properties"]["ContentUri"]).resolve()
+        for name, resource in built["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::LayerVersion"
+    }
+    if folders.keys() != LAYERS.keys() or not all((folder / "python").is_dir() for folder in folders.values()):
+        pytest.fail("The layers are not there: run make build first.")
+    return folders
+
+
+@pytest.fixture(scope="session")
+def layer(layers: dict[str, Path]) -> Path:
+    """Return the folder of the layer that every function has."""
+    return layers["PermissionGuardLayer"]
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +96,7 @@ def code(built: dict[str, Any]) -> dict[str, Path]:
     """Return the folder of each function that is deployed, by its name in `functions/`."""
     folders = [
         (BUILD / resource["Properties"]["CodeUri"]).resolve()
-        for resource in built.values()
+        for resource in built["Resources"].values()
         if resource["Type"] == "AWS::Serverless::Function"
     ]
     missing = [str(folder) for folder in folders if not (folder / "app.py").exists()]
@@ -99,12 +116,18 @@ def bare_boto3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def import_module(code: dict[str, Path], layer: Path, bare_boto3: Path) -> Import:
+def import_module(built: dict[str, Any], code: dict[str, Path], layers: dict[str, Path], bare_boto3: Path) -> Import:
     """Return a function that imports a module with only a function's bundle, in an empty environment."""
+    own = {
+        Path(resource["Properties"]["CodeUri"]).name: resource["Properties"].get("Layers", [])
+        for resource in built["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
 
     def run(function: str, module: str) -> subprocess.CompletedProcess[str]:
         # In Lambda's order: the function's code, its layers, the runtime.
-        path = [str(code[function]), str(layer / "python"), str(bare_boto3)]
+        attached = [layers[layer["Ref"]] / "python" for layer in built["Globals"]["Function"]["Layers"] + own[function]]
+        path = [str(folder) for folder in (code[function], *attached, bare_boto3)]
         return subprocess.run(
             [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", IMPORT_HANDLER, json.dumps(path), module],
             env={},
@@ -138,20 +161,32 @@ def test_the_development_environment_cannot_be_imported(import_module: Import, m
     assert f"ModuleNotFoundError: No module named '{module}'" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["boto3", "aws_lambda_powertools", "permission_guard", "slack_sdk"])
+@pytest.mark.parametrize("module", ["boto3", "aws_lambda_powertools", "permission_guard"])
 def test_the_packages_of_the_runtime_and_the_layer_can_be_imported(import_module: Import, module: str) -> None:
     """Otherwise the test above would pass with an empty environment."""
     assert import_module(FUNCTIONS[0], module).returncode == 0
 
 
+@pytest.mark.parametrize("module", [*LIBRARIES, "apprise.plugins.slack", "apprise.config.base", "markdown", "yaml"])
+def test_only_the_functions_that_send_can_import_the_libraries_of_the_senders(
+    import_module: Import, layers: dict[str, Path], module: str
+) -> None:
+    """From the layer. PyYAML and charset-normalizer work without their compiled files."""
+    for function in SENDING:
+        done = import_module(function, module)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["file"].startswith(str(layers["SendersLayer"]))
+    other = next(name for name in FUNCTIONS if name not in SENDING)
+    assert f"No module named '{module.partition('.')[0]}'" in import_module(other, module).stderr
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_only_the_functions_that_need_them_load_the_chat_and_the_command_line(
+def test_no_handler_loads_the_libraries_of_the_senders_or_the_command_line(
     import_module: Import, function: str
 ) -> None:
     """An unused import slows down every cold start."""
     modules = set(json.loads(import_module(function, "app").stdout)["modules"])
-    assert "permission_guard.cli" not in modules
-    assert ("slack_sdk" in modules) <= (function == "send_alert")
+    assert modules.isdisjoint({"permission_guard.cli", "requests", "asyncio", *LIBRARIES})
 
 
 def test_every_function_is_in_the_build(code: dict[str, Path]) -> None:
@@ -174,20 +209,23 @@ def test_the_layer_carries_the_whole_package(layer: Path) -> None:
     assert found == source, "the build is old: run make build first"
 
 
-def test_the_layer_stays_small(layer: Path) -> None:
-    """Every cold start unpacks it, so it may have at most 8 MB unzipped."""
-    assert sum(path.stat().st_size for path in layer.rglob("*") if path.is_file()) <= 8 * MEGABYTE
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_stays_small(layers: dict[str, Path], name: str) -> None:
+    """Every cold start unpacks it."""
+    assert sum(path.stat().st_size for path in layers[name].rglob("*") if path.is_file()) <= LAYERS[name]
 
 
-def test_the_layer_is_pure_python_without_bytecode(layer: Path) -> None:
-    """The layer must not depend on the architecture or interpreter of the build machine."""
-    strays = [
-        str(path.relative_to(layer))
-        for path in layer.rglob("*")
-        if path.name == "__pycache__" or path.suffix in (".pyc", ".so", ".pyd", ".dylib", ".a")
-    ]
-    assert strays == []
-    wheels = list(layer.rglob("*.dist-info/WHEEL"))
-    assert wheels
-    for wheel in wheels:
-        assert "Root-Is-Purelib: true" in wheel.read_text(), wheel.parent.name
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_is_pure_python_without_bytecode(layers: dict[str, Path], name: str) -> None:
+    """A layer must not depend on the architecture or interpreter of the build machine."""
+    suffixes = (".pyc", ".so", ".pyd", ".dylib", ".a")
+    files = [path for path in layers[name].rglob("*") if path.name == "__pycache__" or path.suffix in suffixes]
+    assert files == []
+    assert list(layers[name].rglob("*.dist-info/WHEEL"))
+
+
+def test_a_distribution_is_in_one_layer_and_not_in_the_runtime(layers: dict[str, Path]) -> None:
+    """A second version would replace the first one: botocore would get another urllib3 than AWS tested it with."""
+    of_first, of_second = ({path.name for path in folder.glob("python/*")} for folder in layers.values())
+    assert of_first.isdisjoint(of_second)
+    assert (of_first | of_second).intersection(RUNTIME) == {"jmespath"}  # which Powertools needs

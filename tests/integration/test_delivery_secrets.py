@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from permission_guard.aws.readers.secrets import CredentialsSecret, WebhookSecret
+from permission_guard.aws.readers.secrets import BotTokenSecret, CredentialsSecret, WebhookSecret
 from permission_guard.errors import ConfigurationError, DeliveryError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf"
 URL = "https://hooks.slack.com/services/T0000/B0000/Zx9Qsecret"
+TOKEN = "xoxb-1234567890-1234567890123-Zx9Qsecret"
 OTHER_URL = "https://hooks.slack.com/services/T0000/B0000/Other"
 
 
@@ -187,3 +188,41 @@ def test_a_secret_without_valid_credentials_is_a_configuration_error(
         CredentialsSecret(client, ARN, ["token"]).get()
     assert "ken" not in str(failure.value).replace("token", "")
     assert failure.value.__context__ is None
+
+
+@pytest.mark.parametrize("secret", [TOKEN, f"  {TOKEN}\n", json.dumps({"bot_token": TOKEN})])
+def test_the_secret_is_the_bot_token_or_json_that_contains_it(
+    client: SecretsManagerClient, stubber: Stubber, secret: str
+) -> None:
+    """The console writes JSON, people write the token."""
+    holds(stubber, SecretString=secret)
+    assert BotTokenSecret(client, ARN).get() == TOKEN
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "xoxp-1234567890-1234567890123-Zx9Qsecret",
+        "xapp-1-A0000-1234567890123-Zx9Qsecret",
+        "xoxe.xoxb-1-Zx9QsecretZx9Qsecret",
+        "xoxb-",
+        "xoxb-Zx9Qsecret Zx9Qsecret",
+        "xoxb-Zx9QsecretZx9Qsecret\r\nHost: x",
+        "xoxb-Zx9QsecretZx9Qsecret\u0430",
+        f"xoxb-{'Zx9Qsecret' * 100}",
+        "https://hooks.slack.com/services/T0000/B0000/Zx9Qsecret",
+        json.dumps({"token": TOKEN}),
+        json.dumps({"bot_token": [TOKEN]}),
+        '{"bot_token": "xoxb-Zx9Qsecret',
+        " ",
+    ],
+)
+def test_another_token_is_a_configuration_error_that_names_the_secret_and_not_the_value(
+    client: SecretsManagerClient, stubber: Stubber, secret: str
+) -> None:
+    """A user's token would post as that user, and one that is rotated ends after hours."""
+    holds(stubber, SecretString=secret)
+    with pytest.raises(ConfigurationError, match=f"{ARN} has no bot token, which begins with xoxb-") as raised:
+        BotTokenSecret(client, ARN).get()
+    assert "Zx9Qsecret" not in "".join(traceback.format_exception(raised.value))
+    assert raised.value.__context__ is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -12,17 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.delivery.alerts.slack import webhook as slack_webhook
+from permission_guard.delivery.alerts.slack import transport
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.delivery.alerts.slack.webhook import PostResult, post
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding
+from tests.integration.alerts.http_contract import Clock, HttpAlertChannelContract, TextSecret
+from tests.integration.alerts.slack import WEBHOOK_PATH, SlackWebhook, slack_clock
 from tests.paths import FINDINGS
+from tests.unit.delivery.examples import APPLIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from permission_guard.delivery.alerts.channel import AlertChannel
+    from tests.integration.tickets.http_server import Vendor
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 SECRET_PATH = "services/T0000/B0000/Zx9Qsecret"
@@ -166,7 +173,7 @@ def test_a_server_error_that_lasts_is_a_failed_delivery(slack: Slack, naps: list
 def test_there_is_no_retry_after_the_deadline(slack: Slack, naps: list[float]) -> None:
     """A function that times out returns neither the message nor the lock."""
     slack.respond(500, "server_error")
-    assert post(slack.url, {"text": "x"}, max_seconds=slack_webhook.TIMEOUT + 0.5).status == 500
+    assert post(slack.url, {"text": "x"}, max_seconds=transport.TIMEOUT + 0.5).status == 500
     assert naps == []
 
 
@@ -234,10 +241,9 @@ def test_only_slacks_ok_is_a_delivery(slack: Slack, body: str, words: str) -> No
 
 
 def test_a_redirect_is_not_a_delivery(slack: Slack) -> None:
-    """Urllib follows it with a GET, without the message."""
+    """Urllib would follow it with a GET, without the message."""
     slack.respond(302, "", Location="/elsewhere")
-    slack.respond(200, "<html>Welcome</html>")
-    with pytest.raises(DeliveryError, match="HTTP 200"):
+    with pytest.raises(DeliveryError, match="HTTP 302"):
         SlackChannel(Url(slack.url)).send(compose(OPENED), None)
 
 
@@ -268,3 +274,49 @@ def test_an_unreadable_response_is_a_failed_delivery(slack: Slack) -> None:
     """The message stays in its queue."""
     slack.respond(400, "ä", Content_Type="text/plain; charset=ascii")
     assert post(slack.url, {"text": "x"}) == PostResult(None, "UnicodeDecodeError")
+
+
+class TestSlackWebhook(HttpAlertChannelContract):
+    """The webhook passes what every channel passes."""
+
+    timeout = (transport, "TIMEOUT")
+    stale = frozenset({401, 403, 404, 410})
+
+    @pytest.fixture
+    def peer(self) -> Iterator[SlackWebhook]:
+        """Serve a webhook."""
+        webhook = SlackWebhook()
+        with webhook.vendor:
+            yield webhook
+
+    @pytest.fixture
+    def vendor(self, peer: SlackWebhook) -> Vendor:
+        """Return the server."""
+        return peer.vendor
+
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> Clock:
+        """Let the time pass as slack_sdk waits."""
+        return slack_clock(monkeypatch)
+
+    @pytest.fixture
+    def secret(self, peer: SlackWebhook) -> TextSecret:
+        """Return the webhook's URL."""
+        return TextSecret(peer.url, WEBHOOK_PATH, "Zx9QsecretZx9Q")
+
+    @pytest.fixture
+    def channel(self, secret: TextSecret) -> SlackChannel:
+        """Return the channel under test."""
+        return SlackChannel(secret)
+
+    def test_a_message_has_no_reference(self, channel: AlertChannel) -> None:
+        """A webhook's response has no message id."""
+        assert channel.send(compose(OPENED), "the reference of another channel") is None
+
+    def test_the_owner_is_mentioned(self, peer: SlackWebhook, secret: TextSecret) -> None:
+        """When a finding is opened, by the configuration's id."""
+        channel = SlackChannel(secret, name="ops", owners={"payments-team": "S0123ABCD"})
+        for message in (compose(OPENED), compose(APPLIED)):
+            channel.send(replace(message, owner="payments-team"), None)
+        assert [one.mentions for one in peer.shown()] == [("S0123ABCD",), ()]
+        assert channel.name == "ops"

@@ -51,11 +51,13 @@ def received(sns: SNSClient, topic: str, finding: Finding) -> list[dict[str, Any
     return [json.loads(message["Body"]) for message in messages]
 
 
-def test_a_subscriber_gets_the_subject_the_text_and_the_attributes(sns: SNSClient, topic: str) -> None:
-    """SNS passes all three on unchanged."""
+def test_a_subscriber_gets_the_subject_the_document_and_the_attributes(sns: SNSClient, topic: str) -> None:
+    """A queue gets the form for programs."""
     (message,) = received(sns, topic, OPENED)
     assert message["Subject"] == "[HIGH] Opened: orders cannot read its SQS queue"
-    assert "aws iam attach-role-policy --role-name orders-role" in message["Message"]
+    command = json.loads(message["Message"])["sections"][1]
+    assert command["style"] == "command"
+    assert command["text"].startswith("aws iam attach-role-policy --role-name orders-role")
     assert message["MessageAttributes"]["rule_id"] == {"Type": "String", "Value": "PG201"}
 
 

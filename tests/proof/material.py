@@ -33,7 +33,7 @@ _ACCOUNT: Final = re.compile("[0-9]{12}")
 
 def case_plans(part: int = 0, parts: int = 1) -> Iterator[Plan]:
     """Yield the plans of the cases of the rules, and those of each of their statements; those of one of some parts."""
-    from tests.unit.rules.test_cases import INVOKE_CASES, snapshot_of, trust_of  # noqa: PLC0415 - slow to import
+    from tests.rule_cases import INVOKE_CASES, snapshot_of, trust_of  # noqa: PLC0415 - slow to import
 
     for path in INVOKE_CASES[part::parts]:
         case = json.loads(path.read_text())

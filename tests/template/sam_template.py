@@ -15,6 +15,7 @@ _NO_VALUE = {"Ref": "AWS::NoValue"}
 EVERYTHING = {
     "FixMode": "auto",
     "AlertEmail": "ops@example.com",
+    "AlertEmailSeverities": "high,critical",
     "SlackSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf",
     "TicketSystem": "opsitem",
     "TicketUrl": "https://github.com/acme/platform",
@@ -75,7 +76,7 @@ class Template:
 
     @property
     def functions(self) -> dict[str, Any]:
-        """The properties of every function, with the template's globals."""
+        """The properties of every function, with the template's globals. SAM would add its lists to theirs."""
         everywhere = {"Events": {}} | self._decide(self.raw["Globals"]["Function"])
         return {name: everywhere | properties for name, properties in self.of_type("AWS::Serverless::Function").items()}
 

@@ -85,12 +85,13 @@ def test_events_that_cannot_be_forwarded_are_kept_and_raise_an_alarm(iam_events_
 
 
 def test_its_alarm_has_the_settings_of_those_in_the_home_region(template: Template, iam_events_stack: Template) -> None:
-    """Only its queue and its description differ."""
+    """Only its queue, its description and its topics differ: there are no alerts to keep apart from the alarms."""
     here = dict(iam_events_stack.resources["ForwardDeadLettersAlarm"]["Properties"])
     home = dict(template.resources["ExecutionRoleDeadLettersAlarm"]["Properties"])
     for alarm in (here, home):
         assert alarm.pop("AlarmDescription")
         assert alarm.pop("Dimensions")
+        assert alarm.pop("AlarmActions") == alarm.pop("OKActions")
     assert here == home
 
 

@@ -21,9 +21,11 @@ from permission_guard.config.settings import (
     TicketSettings,
     ValidationSettings,
 )
-from permission_guard.delivery.alerts.slack.webhook import MAX_SECONDS
+from permission_guard.delivery.alerts.slack.transport import MAX_SECONDS
+from permission_guard.offline.physical_names import Place
+from permission_guard.offline.sam import translated
 from tests.paths import REPOSITORY
-from tests.template.sam_template import Template, referred, walk
+from tests.template.sam_template import EVERYTHING, Template, referred, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,15 +86,28 @@ def test_alerts_wait_a_second_for_others_of_the_same_event(template: Template) -
 
 
 def test_every_function_runs_the_same_python_on_graviton(template: Template) -> None:
-    """The layer is built for this Python."""
+    """The layers are built for this Python."""
     for name, function in template.functions.items():
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"]), name
         assert function["Handler"] == "app.handler", name
-        assert function["Layers"] == [{"Ref": "PermissionGuardLayer"}], name
-    layer = template.resources["PermissionGuardLayer"]
-    assert layer["Properties"]["CompatibleRuntimes"] == ["python3.13"]
-    assert layer["Properties"]["CompatibleArchitectures"] == ["arm64"]
-    assert layer["Metadata"]["BuildArchitecture"] == "arm64"
+    for name in ("PermissionGuardLayer", "SendersLayer"):
+        layer = template.resources[name]
+        assert layer["Properties"]["CompatibleRuntimes"] == ["python3.13"]
+        assert layer["Properties"]["CompatibleArchitectures"] == ["arm64"]
+        assert layer["Metadata"]["BuildArchitecture"] == "arm64"
+
+
+def test_only_the_functions_that_send_have_the_second_layer(template: Template) -> None:
+    """By SAM's own translator. It adds a function's list to that of Globals, and a hash to the name of a layer."""
+    resources = translated(template.raw, Place("123456789012", "us-east-1", "aws"), EVERYTHING).body["Resources"]
+    layers = {
+        name: [re.sub("Layer[0-9a-f]{10}$", "", referred(layer)) for layer in resource["Properties"]["Layers"]]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    both = ["PermissionGuard", "Senders"]
+    sending = {"SendAlertFunction", "OpenTicketFunction"}
+    assert layers == {name: both if name in sending else both[:1] for name in template.functions}
 
 
 def test_every_function_has_one_folder_and_every_folder_is_a_function(template: Template) -> None:

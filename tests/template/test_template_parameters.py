@@ -18,6 +18,7 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a
 GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:aws-cloudtrail-logs"
 ACCEPTED = {
     "AlertEmail": ["", "ops@example.com", "first.last+tag@mail.example.co.uk"],
+    "AlertEmailSeverities": ["low", "medium", "high", "critical"],
     "SlackSecretArn": [
         "",
         SECRET,
@@ -42,6 +43,7 @@ ACCEPTED = {
 
 REFUSED = {
     "AlertEmail": ["ops", "ops@", "@example.com", "ops@example", "a b@example.com", "a@b@example.com", " "],
+    "AlertEmailSeverities": ["", "HIGH", "high ", "*", "none", 'high", "low', "high|low"],
     "SlackSecretArn": [
         "slack",
         "https://hooks.slack.com/services/T/B/x",
@@ -192,6 +194,7 @@ def test_the_defaults_report_and_do_nothing_else(template: Template) -> None:
     assert defaults.pop("AutoFix") == "restore"
     assert defaults.pop("TicketSystem") == "none"
     assert defaults.pop("AtomicNarrowing") == "false"
+    assert defaults.pop("AlertEmailSeverities") == "high,critical"
     assert set(defaults.values()) == {""}
 
 
@@ -210,4 +213,5 @@ def test_the_parameters_of_the_tests_are_valid(template: Template, patterns: dic
         elif "AllowedValues" in parameter:
             assert value in parameter["AllowedValues"], name
         else:
-            assert re.search(patterns[name], value), name
+            values = value.split(",") if parameter["Type"] == "CommaDelimitedList" else [value]
+            assert all(re.search(patterns[name], one) for one in values), name

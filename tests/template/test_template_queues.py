@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TEMPLATE = REPOSITORY / "template.yaml"
+TOPICS = [{"Ref": "AlertTopic"}, {"Ref": "AlarmTopic"}]
 USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 FOURTEEN_DAYS = 1_209_600
 """Seconds; the longest that SQS keeps a message."""
@@ -91,7 +92,7 @@ def test_every_dead_letter_queue_has_an_alarm_that_goes_to_the_topic(template: T
         assert dimension["Name"] == "QueueName"
         assert dimension["Value"] == {"Fn::GetAtt": [referred(dimension["Value"]), "QueueName"]}
         watched.append(referred(dimension["Value"]))
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}], name
+        assert alarm["AlarmActions"] == alarm["OKActions"] == TOPICS, name
         assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible"), name
         assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Maximum", "GreaterThanOrEqualToThreshold"), name
         assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, 1, "notBreaching")
@@ -101,19 +102,27 @@ def test_every_dead_letter_queue_has_an_alarm_that_goes_to_the_topic(template: T
 
 def test_alarms_may_publish_to_the_topic_and_the_address_is_subscribed(template: Template) -> None:
     """Only alarms of this account may publish."""
-    policy = template.resources["AlertTopicPolicy"]["Properties"]
-    (allow,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
-    assert policy["Topics"] == [{"Ref": "AlertTopic"}]
-    assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    subscription = template.resources["AlertEmailSubscription"]["Properties"]
-    assert subscription["TopicArn"] == {"Ref": "AlertTopic"}
+    for topic in ("AlertTopic", "AlarmTopic"):
+        policy = template.resources[f"{topic}Policy"]["Properties"]
+        (allow,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+        assert policy["Topics"] == [{"Ref": topic}]
+        assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+        assert {referred(s["Resource"]) for s in policy["PolicyDocument"]["Statement"]} == {topic}
+        subscription = template.resources[topic.replace("Topic", "EmailSubscription")]["Properties"]
+        assert subscription["TopicArn"] == {"Ref": topic}
+        assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", {"Ref": "AlertEmail"})
 
 
 def test_nobody_publishes_alerts_but_the_sender_and_services(template: Template, iam_events_stack: Template) -> None:
     """A forged alert would have people paste its commands."""
-    for stack, senders in ((template, ["SendAlertRole"]), (iam_events_stack, [])):
-        statements = stack.resources["AlertTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    policies: tuple[tuple[Template, str, list[str]], ...] = (
+        (template, "AlertTopicPolicy", ["SendAlertRole"]),
+        (template, "AlarmTopicPolicy", []),
+        (iam_events_stack, "AlertTopicPolicy", []),
+    )
+    for stack, name, senders in policies:
+        statements = stack.resources[name]["Properties"]["PolicyDocument"]["Statement"]
         (deny,) = [one for one in statements if one["Sid"] == "OthersMayNotPublish"]
         assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "sns:Publish")
         assert deny["Condition"].pop("BoolIfExists") == {"aws:PrincipalIsAWSService": "false"}
@@ -124,8 +133,8 @@ def test_nobody_publishes_alerts_but_the_sender_and_services(template: Template,
 
 def test_without_an_address_the_topic_has_no_subscription(deployed: Callable[..., Template]) -> None:
     """The topic still exists for other subscriptions."""
-    assert "AlertEmailSubscription" not in deployed().resources
-    assert "AlertTopic" in deployed().resources
+    assert not deployed().of_type("AWS::SNS::Subscription")
+    assert deployed().of_type("AWS::SNS::Topic").keys() == {"AlertTopic", "AlarmTopic"}
 
 
 def test_a_message_stays_hidden_for_six_times_the_functions_timeout(template: Template) -> None:
@@ -345,7 +354,7 @@ def test_only_the_role_that_publishes_may_put_events_on_the_bus(template: Templa
     assert statement["Condition"].keys() == {"ArnNotEquals"}
 
 
-def test_queues_tables_and_the_topic_are_encrypted(
+def test_queues_tables_and_the_topics_are_encrypted(
     template: Template, iam_events_stack: Template, deployed: Callable[..., Template]
 ) -> None:
     """With keys of AWS, or with the customer's key. `alias/aws/sns` would stop every alarm."""
@@ -362,8 +371,9 @@ def test_queues_tables_and_the_topic_are_encrypted(
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
         assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}, name
     for stack in (default, iam_events_stack):
-        assert "KmsMasterKeyId" not in stack.resources["AlertTopic"]["Properties"]
-    assert template.resources["AlertTopic"]["Properties"]["KmsMasterKeyId"] == key
+        assert not any("KmsMasterKeyId" in topic for topic in stack.of_type("AWS::SNS::Topic").values())
+    for name, topic in template.of_type("AWS::SNS::Topic").items():
+        assert topic["KmsMasterKeyId"] == key, name
     assert not re.search(r"(?<!Never )alias/aws/sns(?! does not work)", TEMPLATE.read_text())
 
 
@@ -431,7 +441,7 @@ def test_a_stream_record_that_cannot_be_published_is_retried_and_kept(template: 
     delay = template.resources["PublishFindingsDelayedAlarm"]["Properties"]
     assert (delay["MetricName"], delay["Threshold"]) == ("IteratorAge", 300_000)
     assert delay["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "PublishFindingsFunction"}}]
-    assert delay["AlarmActions"] == [{"Ref": "AlertTopic"}]
+    assert delay["AlarmActions"] == TOPICS
     assert stream["StartingPosition"] == "TRIM_HORIZON"
     assert stream["Stream"] == {"Fn::GetAtt": ["FindingsTable", "StreamArn"]}
     table = template.resources["FindingsTable"]["Properties"]
@@ -452,7 +462,7 @@ def test_findings_that_stay_hidden_raise_an_alarm(template: Template) -> None:
     }
     (total,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
     assert {one["Id"] for one in alarm["Metrics"]} - {"hidden"} == set(re.findall(r"FILL\((\w+), 0\)", total))
-    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}]
+    assert alarm["AlarmActions"] == alarm["OKActions"] == TOPICS
     assert "docs/operations.md" in alarm["AlarmDescription"]
 
 
@@ -467,7 +477,7 @@ def test_a_stop_of_all_fixing_raises_an_alarm(template: Template) -> None:
     (total,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
     assert {one["Id"] for one in alarm["Metrics"]} - {"stopped"} == set(re.findall(r"FILL\((\w+), 0\)", total))
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
-    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}]
+    assert alarm["AlarmActions"] == alarm["OKActions"] == TOPICS
     assert "docs/operations.md" in alarm["AlarmDescription"]
 
 
@@ -485,5 +495,5 @@ def test_forged_events_raise_an_alarm(template: Template) -> None:
     }
     (total,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
     assert {one["Id"] for one in alarm["Metrics"]} - {"forged"} == set(re.findall(r"FILL\((\w+), 0\)", total))
-    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}]
+    assert alarm["AlarmActions"] == alarm["OKActions"] == TOPICS
     assert "docs/operations.md" in alarm["AlarmDescription"]

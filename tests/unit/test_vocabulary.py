@@ -17,7 +17,7 @@ from permission_guard.delivery.formats.plain import text
 from permission_guard.model.findings import Finding
 from permission_guard.rules import RULES
 from tests.paths import CASES, FINDINGS, REPOSITORY
-from tests.unit.rules.test_cases import RULE_CASES, snapshot_of, trust_of
+from tests.rule_cases import RULE_CASES, snapshot_of, trust_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -66,6 +67,11 @@ class Vendor:
             return failure
         return self._answer(request)
 
+    @property
+    def url(self) -> str:
+        """Return the address on loopback."""
+        return f"http://127.0.0.1:{self.server.server_port}"
+
     def __enter__(self) -> Self:
         self.server = _Server(self)
         self._thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -88,6 +94,11 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.vendor = vendor
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print an error of a handler, unless the client closed the connection: it reads no long response."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
@@ -104,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
                 unquote(url.path),
                 dict(parse_qsl(url.query)),
                 {name.lower(): value for name, value in self.headers.items()},
-                json.loads(body) if body else None,
+                _content(body, self.headers.get_content_type()),
             )
         )
         time.sleep(answer.hang)
@@ -116,7 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
         text = answer.content if isinstance(answer.content, str) else json.dumps(answer.content)
         body = b"" if answer.content is None else text.encode()
         self.send_response(answer.status)
-        for name, value in (answer.headers or {}).items():
+        headers = {"Content-Type": "application/json"} if body else {}
+        for name, value in (headers | dict(answer.headers or {})).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) + 1_000 * answer.reset))
         self.end_headers()
@@ -128,6 +140,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the method it overrides
         pass
+
+
+def _content(body: bytes, kind: str) -> Any:
+    """Return a body as JSON, or the fields of a form."""
+    if kind == "application/x-www-form-urlencoded":
+        return dict(parse_qsl(body.decode(), keep_blank_values=True))
+    return json.loads(body) if body else None
 
 
 class LoopbackSession:
@@ -142,8 +161,7 @@ class LoopbackSession:
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: float
     ) -> HttpResponse:
         assert url.startswith(f"{self._base_url}/"), url
-        port = self._vendor.server.server_port
-        local = f"http://127.0.0.1:{port}{url.removeprefix(self._base_url)}"
+        local = f"{self._vendor.url}{url.removeprefix(self._base_url)}"
         return self._session.request(method, local, headers=headers, body=body, timeout=timeout)
 
 

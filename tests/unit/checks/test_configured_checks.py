@@ -9,6 +9,7 @@ import pytest
 
 from permission_guard.checks.checker import Checker
 from permission_guard.checks.requests import CheckRequest, CheckResult
+from permission_guard.config.destinations import Route
 from permission_guard.config.document import ExceptionEntry, Exclusion, FunctionTags, GuardConfig, RuleConfig
 from permission_guard.model.findings import Status
 from permission_guard.model.state import Unread
@@ -66,26 +67,26 @@ class Account:
 
 
 def test_an_exception_suppresses_the_finding_and_its_removal_opens_it() -> None:
-    """At the next check of the function."""
+    """At the next check of the function, without its tags, which are read with the owner of a new finding."""
     account = Account()
     account.check(GuardConfig(exceptions=(EXCEPTION,)))
-    assert account.store.one().status is Status.SUPPRESSED
+    assert (account.store.one().status, account.tag_reads) == (Status.SUPPRESSED, 1)
     account.check()
-    assert account.store.one().status is Status.OPEN
-    assert account.tag_reads == 0
+    assert (account.store.one().status, account.tag_reads) == (Status.OPEN, 1)
 
 
 def test_a_function_s_tags_suppress_its_finding_where_the_configuration_allows_it() -> None:
-    """They are read for a function with a violation, and only then."""
+    """They are read for a function with a violation, and only then; without this, for a new finding only."""
     account = Account()
     account.state.function_tags = BY_TAG
     allowed = GuardConfig(function_tags=FunctionTags(enabled=True))
     account.check()
-    assert (account.store.one().status, account.tag_reads) == (Status.OPEN, 0)
+    account.check()
+    assert (account.store.one().status, account.tag_reads) == (Status.OPEN, 1)
     account.check(allowed)
     suppression = account.store.one().suppression
     assert suppression
-    assert (suppression.by, account.tag_reads) == (SuppressedBy.FUNCTION_TAG, 1)
+    assert (suppression.by, account.tag_reads) == (SuppressedBy.FUNCTION_TAG, 2)
     account.state.function_tags = UNREAD
     account.check(allowed)
     assert account.store.one().status is Status.SUPPRESSED
@@ -96,6 +97,27 @@ def test_a_function_s_tags_suppress_its_finding_where_the_configuration_allows_i
     before = account.tag_reads
     account.check(allowed)
     assert account.tag_reads == before
+
+
+def test_a_finding_records_the_tags_that_name_its_owner_and_those_of_routes() -> None:
+    """As they are when it opens and at each full check. Unread ones, and checks that read none, change nothing."""
+    account = Account()
+    routed = GuardConfig(routes=(Route(id="prod", tags={"stage": "prod"}, channels=("sns",)),))
+    account.state.function_tags = {"team": "shop", "stage": "prod", "cost": "7"}
+    account.check(routed)
+    assert account.store.one().tags == {"stage": "prod", "team": "shop"}
+    assert account.store.one().owner == "shop"
+    account.state.function_tags = {"owner": "alice@example.com", "team": "shop"}
+    account.check(routed)
+    assert (account.store.one().owner, account.tag_reads) == ("shop", 1)
+    account.check(routed, full=True)
+    assert account.store.one().tags == {"owner": "alice@example.com", "team": "shop"}
+    account.state.function_tags = UNREAD
+    assert account.check(routed, full=True).unread == (UNREAD,)
+    assert (account.store.one().owner, account.store.one().revision) == ("alice@example.com", 1)
+    account.state.function_tags = {}
+    account.check(routed, full=True)
+    assert account.store.one().owner == ""
 
 
 def test_a_disabled_rule_is_not_evaluated_and_its_finding_is_resolved() -> None:

@@ -87,10 +87,12 @@ def test_a_starting_file_is_printed_for_a_dash(tmp_path: Path) -> None:
 )
 def test_the_examples_of_the_starting_file_are_valid(now: datetime) -> None:
     """Without the comment sign, and without the empty value above them."""
-    text = re.sub(r"^(rules|exceptions|exclusions): .*\n", "", starting_file(now), flags=re.MULTILINE)
-    text = re.sub(r"^# ((?:rules|exceptions|exclusions):$|  .*$)", r"\1", text, flags=re.MULTILINE)
+    keys = "rules|exceptions|exclusions|channels|owners|routes"
+    text = re.sub(rf"^({keys}): .*\n", "", starting_file(now), flags=re.MULTILINE)
+    text = re.sub(rf"^# ((?:{keys}):$|  .*$)", r"\1", text, flags=re.MULTILINE)
     config = config_of(compose_yaml(text), now=now, rejects_expired=True)
     assert (len(config.rules), len(config.exceptions), len(config.exclusions)) == (3, 1, 1)
+    assert (len(config.channels), len(config.owners), len(config.routes)) == (1, 1, 1)
 
 
 def test_an_existing_file_is_kept(tmp_path: Path) -> None:

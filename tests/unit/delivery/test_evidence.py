@@ -10,7 +10,7 @@ import pytest
 from permission_guard.checks.engine import evaluate
 from permission_guard.delivery.evidence import MOST_CHARACTERS, MOST_LINES, evidence_lines
 from permission_guard.rules import RULES
-from tests.unit.rules.test_cases import RULE_CASES, snapshot_of, trust_of
+from tests.rule_cases import RULE_CASES, snapshot_of, trust_of
 
 SHOW = "permission-guard findings show 1"
 

@@ -19,7 +19,7 @@ from permission_guard.model.verdicts import Outcome
 from permission_guard.needs.managed_policies import MANAGED_POLICIES
 from permission_guard.rules import RULES
 from tests.fakes import InMemoryState, a_finding, a_policy
-from tests.unit.rules.test_cases import RULE_CASES, snapshot_of, trust_of
+from tests.rule_cases import RULE_CASES, snapshot_of, trust_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -30,7 +30,7 @@ def lines(account: Account) -> list[list[str]]:
 
 def mailed(digest: Digest) -> str:
     """Return a digest as SNS sends it."""
-    return publication(compose_digest(digest)).message
+    return publication(compose_digest(digest)).text
 
 
 def shown_in_slack(digest: Digest) -> str:

@@ -105,20 +105,26 @@ def publication(finding: Finding) -> dict[str, Any]:
 
 
 def topic_message(extra: int) -> Sent:
-    """Publish a finding with many remedies; the last one does not fit, and is not cut."""
+    """Publish a finding with many remedies; the last one does not fit into the document, and is not cut."""
 
     def of(count: int) -> Finding:
-        commands = [Remedy("aws-cli", f"aws {number:02} " + "x" * 18_900) for number in range(13)]
+        commands = [Remedy("aws-cli", f"aws {number:02} " + "x" * 18_900) for number in range(6)]
         return a_finding(remedies=(*commands, Remedy("sam", "y" * count)))
 
-    most = bisect_right(range(20_000), False, key=lambda count: "Omitted" in publication(of(count))["Message"]) - 1
+    def forms(finding: Finding) -> tuple[str, dict[str, Any]]:
+        structure = json.loads(publication(finding)["Message"])
+        return structure["email"], json.loads(structure["default"])
+
+    most = bisect_right(range(20_000), False, key=lambda count: bool(forms(of(count))[1]["omitted"])) - 1
     finding = of(most + extra)
-    request = publication(finding)
-    text = request["Message"]
-    shown = all(remedy.text in text for remedy in finding.remedies if remedy.kind == "aws-cli") and "Evidence:" in text
-    notice = "Omitted because of the size limit: How to fix it (SAM and CloudFormation).\n" in text and "yy" not in text
-    is_complete = shown and (notice or finding.remedies[-1].text in text)
-    return Sent([aws_limits.publication_size(request)], is_complete, notice)
+    text, document = forms(finding)
+    shown = [section["text"] for section in document["sections"]]
+    commands = [remedy.text for remedy in finding.remedies if remedy.kind == "aws-cli"]
+    is_complete = finding.remedies[-1].text in text and set(shown) >= set(commands) and "Evidence:" in text
+    notice = document["omitted"] == ["How to fix it (SAM and CloudFormation)"] and not any("yy" in one for one in shown)
+    is_whole = finding.remedies[-1].text in shown and not document["omitted"]
+    size = aws_limits.publication_size(publication(finding))
+    return Sent([size], is_complete and (notice or is_whole), notice)
 
 
 def topic_subject(extra: int) -> Sent:
@@ -130,7 +136,7 @@ def topic_subject(extra: int) -> Sent:
     )
     request = publication(finding)
     notice = request["Subject"].endswith("t...")
-    return Sent([len(request["Subject"])], compose(finding).line in request["Message"], notice)
+    return Sent([len(request["Subject"])], compose(finding).line in json.loads(request["Message"])["email"], notice)
 
 
 def ops_item(finding: Finding) -> dict[str, Any]:

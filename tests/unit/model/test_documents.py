@@ -41,6 +41,8 @@ def test_every_field_is_checked(cls: type) -> None:
         (FixRecord, "before", None),
         (FixRecord, "undo", {}),
         (Finding, "event_ids", {"a": "b"}),
+        (Finding, "tags", {"team": 7}),
+        (Finding, "tags", [["team", "a"]]),
         (DeniedCall, "configuration", "text"),
         (Remedy, "needs_decision", [[[]]]),
         (Remedy, "needs_decision", 1),

@@ -19,6 +19,7 @@ import pytest
 from permission_guard.checks.engine import evaluate
 from permission_guard.rules import RULES
 from tests.fakes import ACCOUNT, REGION
+from tests.rule_cases import RULE_CASES, snapshot_of, trust_of
 from tests.unit.remedies.account import Account, document_of, statement_of
 from tests.unit.remedies.snippets import (
     cdk_permissions,
@@ -27,7 +28,6 @@ from tests.unit.remedies.snippets import (
     terraform_blocks,
     terraform_permissions,
 )
-from tests.unit.rules.test_cases import RULE_CASES, snapshot_of, trust_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -35,9 +35,9 @@ from permission_guard.model.targets import FunctionTarget
 from permission_guard.rules import RULES
 from tests import hcl, shell
 from tests.fakes import TARGET
+from tests.rule_cases import PRINCIPALS, RULE_CASES, kind_of, snapshot_of, trust_of
 from tests.unit.remedies.snippets import decided
 from tests.unit.remedies.test_writers import HOSTILE
-from tests.unit.rules.test_cases import PRINCIPALS, RULE_CASES, kind_of, snapshot_of, trust_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,9 +18,9 @@ from permission_guard.model.verdicts import Outcome, Verdict
 from permission_guard.rules import RULES
 from tests import shell
 from tests.fakes import ACCOUNT, FUNCTION_ARN, TARGET, a_function
+from tests.rule_cases import INVOKE_CASES, kind_of, snapshot_of, trust_of
 from tests.unit.remedies.snippets import uncommented
 from tests.unit.remedies.test_guard import applied, ways
-from tests.unit.rules.test_cases import INVOKE_CASES, kind_of, snapshot_of, trust_of
 
 if TYPE_CHECKING:
     from pathlib import Path

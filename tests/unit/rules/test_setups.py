@@ -1,7 +1,7 @@
 """All rules on roles, for working setups of users and tools: `tests/cases/setups/<name>.json`.
 
-A setup has the format of a case, which the docstring of `test_cases` describes. It stands for an account: of `sources`
-and `source_policies` only what the bot would read is visible. `AWS` stands for the document of an AWS managed policy.
+A setup has the format of a case, which `tests/rule_cases.py` describes. It stands for an account: of `sources` and
+`source_policies` only what the bot would read is visible. `AWS` stands for the document of an AWS managed policy.
 `reported` lists every verdict that is not a pass: rule, outcome, and the severity of a violation.
 """
 
@@ -21,7 +21,7 @@ from permission_guard.model.verdicts import Outcome
 from permission_guard.needs.of_snapshot import policies_to_read, states_to_read
 from permission_guard.rules import rules_for
 from tests.paths import CASES
-from tests.unit.rules.test_cases import snapshot_of
+from tests.rule_cases import snapshot_of
 
 if TYPE_CHECKING:
     from pathlib import Path

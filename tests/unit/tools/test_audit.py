@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tools.audit import NO_DATA, NOTHING_KNOWN, VULNERABLE, main
-from tools.licenses import REQUIREMENTS, requirements
+from tools.licenses import REQUIREMENTS, deployed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PINNED = requirements(REQUIREMENTS.read_text())
+PINNED = deployed()
 FOUND = {"id": "PYSEC-2026-1", "fix_versions": ["1.1.1"], "aliases": ["CVE-2026-1"], "description": "A flaw."}
 # The end of what pip-audit 2.10.1 writes to stderr without a connection.
 UNREACHABLE = "requests.exceptions.ConnectionError: Max retries exceeded with url: /v1/query"
@@ -48,7 +48,7 @@ def pip_audit(tmp_path: Path) -> Any:
 
 
 def test_no_known_vulnerability_is_success(pip_audit: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every distribution of the layer was looked up."""
+    """Every distribution of the layers was looked up."""
     assert main(pip_audit(report())) == NOTHING_KNOWN
     assert capsys.readouterr().out == f"Known vulnerabilities of {len(PINNED)} distributions: 0\n"
 
@@ -80,9 +80,10 @@ def test_a_distribution_without_data_is_named(pip_audit: Any, capsys: pytest.Cap
     assert "No vulnerability data for jmespath: " in capsys.readouterr().err
 
 
-def test_pip_audit_gets_the_requirements_of_the_layer(pip_audit: Any, tmp_path: Path) -> None:
+def test_pip_audit_gets_the_requirements_of_both_layers(pip_audit: Any, tmp_path: Path) -> None:
     """After the caller's own options; nothing is installed."""
     main(pip_audit(report()))
     arguments = json.loads((tmp_path / "arguments").read_text())
     assert arguments[:2] == ["--vulnerability-service", "osv"]
-    assert {"--disable-pip", str(REQUIREMENTS)} <= set(arguments)
+    assert {"--disable-pip", *map(str, REQUIREMENTS)} <= set(arguments)
+    assert len(REQUIREMENTS) == arguments.count("--requirement") == 2

@@ -59,6 +59,11 @@ NOT_IN_THE_SCHEMA: Final = {
     "anchor and alias": "the same",
     "text that changes its direction": "a comment",
     "JSON with a comment after a comma": "the same",
+    "route to names that nothing has": "a schema does not compare two keys",
+    "routes with the same id": "a schema does not compare the items of a list",
+    "route for every finding with only": "what a glob matches",
+    "route by tags with only": "which severities are left if none is given",
+    "route by tags with rules about roles": "which rules are about roles",
 }
 """Mistakes that only the reader finds, and why."""
 

@@ -12,7 +12,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from tools import sbom as module
-from tools.licenses import REQUIREMENTS, ROOT, project, requirements
+from tools.licenses import REQUIREMENTS, ROOT, deployed, project
 from tools.sbom import main, sbom
 
 VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
@@ -33,10 +33,10 @@ def test_the_document_is_valid(document: dict[str, Any]) -> None:
     assert VALIDATOR.validate_str(json.dumps(wrong)) is not None
 
 
-def test_every_distribution_of_the_layer_is_in_it_with_its_hashes(document: dict[str, Any]) -> None:
+def test_every_distribution_of_the_layers_is_in_it_with_its_hashes(document: dict[str, Any]) -> None:
     """The hashes are those that the build requires."""
-    text = REQUIREMENTS.read_text()
-    assert {one["name"]: one["version"] for one in document["components"]} == requirements(text)
+    text = "".join(file.read_text() for file in REQUIREMENTS)
+    assert {one["name"]: one["version"] for one in document["components"]} == deployed()
     assert sorted(
         digest["content"]
         for one in document["components"]
@@ -48,13 +48,15 @@ def test_every_distribution_of_the_layer_is_in_it_with_its_hashes(document: dict
         assert one["licenses"]
 
 
-def test_the_project_itself_needs_what_the_layer_lists(document: dict[str, Any]) -> None:
+def test_the_project_itself_needs_what_the_layers_list(document: dict[str, Any]) -> None:
     """And every other distribution is there because one of those needs it."""
     about = document["metadata"]["component"]
     assert (about["name"], about["licenses"]) == ("permission-guard", [{"license": {"id": "Apache-2.0"}}])
     needs = {entry["ref"]: set(entry.get("dependsOn", ())) for entry in document["dependencies"]}
     assert {re.sub("@.*", "", ref) for ref in needs[about["bom-ref"]]} == {
+        "pkg:pypi/apprise",
         "pkg:pypi/aws-lambda-powertools",
+        "pkg:pypi/httpx",
         "pkg:pypi/slack-sdk",
     }
     assert set().union(*needs.values()) == {one["bom-ref"] for one in document["components"]}

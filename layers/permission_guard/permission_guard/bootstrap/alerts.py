@@ -10,10 +10,12 @@ from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.bootstrap.configuration import latest
+from permission_guard.bootstrap.named_channels import named_channels
 from permission_guard.config.settings import AlertSettings
 from permission_guard.delivery.alerts.alert_tests import send_test
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.digests import send_digest
+from permission_guard.delivery.alerts.routed import AlertRoutes
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.transitions import deliver_event, others_of
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryResult
+    from permission_guard.delivery.transitions import Current
+    from permission_guard.model.findings import Finding
 
     AlertSender = Callable[[BusEvent, Sequence[BusEvent]], Sequence[DeliveryResult]]
 
@@ -82,19 +86,31 @@ def test_sender(environment: Mapping[str, str]) -> Callable[[AlertTest], Sequenc
 @latest
 def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
     findings = FindingReader(client("dynamodb"), settings.findings_table)
+    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
+    default = [channel.name for channel in _channels(settings)]
+    routes = AlertRoutes(config.routes, {one.name: one for one in all_channels(settings, config)}, default)
     alert = partial(
         send,
-        channels=_channels(settings),
-        ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
         min_severity=config.alerts.min_severity,
         baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
     )
 
     def send_event(event: BusEvent, batch: Sequence[BusEvent]) -> Sequence[DeliveryResult]:
         others = cache(partial(others_of, event, batch, findings))
-        return deliver_event(event, findings, partial(alert, others=others))
+
+        def to_channels(finding: Finding, current: Current) -> Sequence[DeliveryResult]:
+            routed = routes.ledger(ledger, finding, others)
+            return alert(finding, current, routes.channels(finding), routed, others=others)
+
+        return deliver_event(event, findings, to_channels)
 
     return send_event
+
+
+@latest
+def all_channels(settings: AlertSettings, config: GuardConfig) -> list[AlertChannel]:
+    """Return the channels of a deployment: its own, which are the default ones, and those that `config` names."""
+    return [*_channels(settings), *named_channels(config.channels, config.owners, settings, client)]
 
 
 @cache
@@ -104,7 +120,7 @@ def _channels(settings: AlertSettings) -> list[AlertChannel]:
 
 
 def channels_for(settings: AlertSettings, client: Callable[[Any], Any]) -> list[AlertChannel]:
-    """Return the channels of a deployment.
+    """Return the stack's own channels.
 
     `client` returns the boto3 client of a service, such as `permission_guard.aws.clients.client`. It is called only for
     the services that are used.

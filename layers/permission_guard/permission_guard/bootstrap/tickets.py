@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.clients import client
@@ -12,10 +12,11 @@ from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.aws.tables.waiting_findings import WaitingTable
 from permission_guard.bootstrap.configuration import latest
+from permission_guard.bootstrap.named_tickets import named_systems, outside_aws
 from permission_guard.config.settings import TicketSettings
-from permission_guard.delivery.tickets.base import admit_all, channel_of, update_ticket
-from permission_guard.delivery.tickets.review import review_finding, review_ticket
-from permission_guard.delivery.tickets.summaries import update_summaries
+from permission_guard.delivery.tickets.base import channel_of
+from permission_guard.delivery.tickets.review import review_finding
+from permission_guard.delivery.tickets.routed import NamedSystem, RoutedTickets
 from permission_guard.delivery.tickets.waiting_list import WaitingList
 from permission_guard.delivery.transitions import deliver_event
 from permission_guard.errors import ConfigurationError
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from permission_guard.delivery.http.session import HttpSession
     from permission_guard.delivery.ledger import DeliveryResult
     from permission_guard.delivery.tickets.base import TicketSystem
-    from permission_guard.delivery.transitions import Current
-    from permission_guard.model.findings import Finding
+
+    MakeSystem = Callable[[TicketSettings, Callable[[Any], Any]], TicketSystem]
 
 
 def _ops_items(_settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
@@ -40,28 +41,16 @@ def _ops_items(_settings: TicketSettings, client: Callable[[Any], Any]) -> Ticke
     return OpsItems(client("ssm"))
 
 
-def _github(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
-    from permission_guard.delivery.tickets.github.system import CREDENTIALS, GitHubIssues  # noqa: PLC0415 - as above
-
-    return GitHubIssues(settings.ticket_url, _credentials(settings, client, CREDENTIALS), _session())
-
-
-def _jira(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
-    from permission_guard.delivery.tickets.jira.system import CREDENTIALS, JiraIssues  # noqa: PLC0415 - as above
-
-    return JiraIssues(settings.ticket_url, _credentials(settings, client, CREDENTIALS), _session())
+def _outside_aws(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
+    make, names = outside_aws(settings.ticket_system)
+    credentials = _credentials(settings, client, names)
+    return make(settings.ticket_url, credentials, _session(), name=settings.ticket_system)
 
 
 def _security_hub(_settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
     from permission_guard.delivery.tickets.security_hub.system import SecurityHubFindings  # noqa: PLC0415 - as above
 
     return SecurityHubFindings(client("securityhub"))
-
-
-def _servicenow(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
-    from permission_guard.delivery.tickets.servicenow.system import CREDENTIALS, ServiceNowIncidents  # noqa: PLC0415 - as above
-
-    return ServiceNowIncidents(settings.ticket_url, _credentials(settings, client, CREDENTIALS), _session())
 
 
 def _credentials(settings: TicketSettings, client: Callable[[Any], Any], names: Sequence[str]) -> Credentials:
@@ -78,46 +67,48 @@ def _session() -> HttpSession:
     return Urllib3Session()
 
 
-TICKET_SYSTEMS: Mapping[str, Callable[[TicketSettings, Callable[[Any], Any]], TicketSystem | None]] = {
-    "none": lambda _settings, _client: None,
+TICKET_SYSTEMS: Mapping[str, MakeSystem | None] = {
+    "none": None,
     "opsitem": _ops_items,
-    "github": _github,
-    "jira": _jira,
+    "github": _outside_aws,
+    "jira": _outside_aws,
     "securityhub": _security_hub,
-    "servicenow": _servicenow,
+    "servicenow": _outside_aws,
 }
-"""Every value of the TicketSystem parameter: a function that creates the system, or returns None for no tickets."""
+"""Every value of the TicketSystem parameter: a function that creates the system, None for no tickets."""
 
 UNLIMITED = frozenset({"securityhub"})
-"""The systems without a limit of new tickets."""
+"""The systems without a limit of new tickets. Security Hub gets every finding: it is no list of work."""
 
 
 def ticket_updater(
     environment: Mapping[str, str], config: GuardConfig
 ) -> Callable[[BusEvent], Sequence[DeliveryResult]] | None:
-    """Return what updates the ticket of the finding that an event names, None for no tickets.
+    """Return what updates the tickets of the finding that an event names, None for no tickets.
 
     ConfigurationError for an invalid setting.
     """
-    tickets = _tickets(TicketSettings.from_environment(environment), config)
-    return partial(deliver_event, findings=tickets.findings, send=tickets.update) if tickets else None
+    settings = TicketSettings.from_environment(environment)
+    tickets = _tickets(settings, config)
+    return partial(deliver_event, findings=_findings(settings), send=tickets.update) if tickets else None
 
 
 def ticket_reviewer(
     environment: Mapping[str, str], config: GuardConfig
 ) -> Callable[[TicketReview], Sequence[DeliveryResult]] | None:
-    """Return what reads the ticket of the finding that a request names, None for no tickets.
+    """Return what reads the tickets of the finding that a request names, None for no tickets.
 
     ConfigurationError for an invalid setting.
     """
-    tickets = _tickets(TicketSettings.from_environment(environment), config)
-    return partial(review_finding, findings=tickets.findings, review=tickets.review) if tickets else None
+    settings = TicketSettings.from_environment(environment)
+    tickets = _tickets(settings, config)
+    return partial(review_finding, findings=_findings(settings), review=tickets.review) if tickets else None
 
 
 def summary_writer(
     environment: Mapping[str, str], config: GuardConfig
 ) -> Callable[..., Sequence[DeliveryResult]] | None:
-    """Return what writes the summary of the findings without a ticket, None for no tickets. It takes `is_review`.
+    """Return what writes the summaries of the findings without a ticket, None for no tickets. It takes `is_review`.
 
     ConfigurationError for an invalid setting.
     """
@@ -125,57 +116,40 @@ def summary_writer(
     return tickets.summarize if tickets else None
 
 
-class _Tickets:
-    """The tickets of a deployment. Security Hub gets every finding: it is no list of work."""
-
-    def __init__(self, settings: TicketSettings, config: GuardConfig, system: TicketSystem) -> None:
-        self.findings = FindingReader(client("dynamodb"), settings.findings_table)
-        self._system = system
-        self._ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
-        self._min_severity = config.tickets.min_severity
-        self._baseline = DigestReader(client("dynamodb"), settings.findings_table).baseline
-        self._store = WaitingTable(client("dynamodb"), settings.deliveries_table)
-        queue = EventQueue(client("sqs"), settings.ticket_queue_url)
-        self._waiting = (
-            None
-            if system.name in UNLIMITED
-            else WaitingList(self._store, channel_of(system), config.tickets.limit, queue.request_summary)
-        )
-
-    def update(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
-        """Write a finding into its ticket."""
-        return update_ticket(
-            finding,
-            current,
-            self._system,
-            self._ledger,
-            min_severity=self._min_severity,
-            baseline=self._baseline,
-            waiting=self._waiting,
-        )
-
-    def summarize(self, *, is_review: bool) -> Sequence[DeliveryResult]:
-        """Write the summary of the findings without a ticket."""
-        systems = [self._system] if self._waiting else []
-        return update_summaries(systems, self._store, self._ledger, is_review=is_review)
-
-    def review(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
-        """Read the ticket of a finding, and correct it."""
-        return (
-            review_ticket(
-                finding,
-                self._system,
-                self._ledger,
-                lambda: self.update(finding, current)[0],
-                admit=self._waiting.admit if self._waiting else admit_all,
-            ),
-        )
+def _findings(settings: TicketSettings) -> FindingReader:
+    return FindingReader(client("dynamodb"), settings.findings_table)
 
 
 @latest
-def _tickets(settings: TicketSettings, config: GuardConfig) -> _Tickets | None:
-    system = ticket_system(settings, client)
-    return None if system is None else _Tickets(settings, config, system)
+def _tickets(settings: TicketSettings, config: GuardConfig) -> RoutedTickets | None:
+    systems = systems_for(settings, config, client)
+    if not systems:
+        return None
+    waiting = WaitingTable(client("dynamodb"), settings.deliveries_table)
+    request = EventQueue(client("sqs"), settings.ticket_queue_url).request_summary
+    return RoutedTickets(
+        systems=systems,
+        limits={
+            one.name: WaitingList(waiting, channel_of(one), config.tickets.limit, request)
+            for one in systems
+            if one.name not in UNLIMITED
+        },
+        default=() if settings.ticket_system == "none" else (settings.ticket_system,),
+        routes=config.routes,
+        ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
+        min_severity=config.tickets.min_severity,
+        baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
+    )
+
+
+def systems_for(settings: TicketSettings, config: GuardConfig, client: Callable[[Any], Any]) -> list[NamedSystem]:
+    """Return the ticket systems of a deployment: its own, and those that the configuration names. None is made yet.
+
+    ConfigurationError for an unknown value of the parameter `TicketSystem`.
+    """
+    make = _maker(settings)
+    own = [NamedSystem(settings.ticket_system, cache(partial(make, settings, client)))] if make else []
+    return [*own, *named_systems(config.tickets.systems, client, _session)]
 
 
 def ticket_system(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem | None:
@@ -183,7 +157,11 @@ def ticket_system(settings: TicketSettings, client: Callable[[Any], Any]) -> Tic
 
     `client` makes a boto3 client of a service name (`permission_guard.aws.clients.client`).
     """
-    make = TICKET_SYSTEMS.get(settings.ticket_system)
-    if make is None:
+    make = _maker(settings)
+    return None if make is None else make(settings, client)
+
+
+def _maker(settings: TicketSettings) -> MakeSystem | None:
+    if settings.ticket_system not in TICKET_SYSTEMS:
         raise ConfigurationError(f"TicketSystem is {settings.ticket_system!r}; it can be {', '.join(TICKET_SYSTEMS)}")
-    return make(settings, client)
+    return TICKET_SYSTEMS[settings.ticket_system]

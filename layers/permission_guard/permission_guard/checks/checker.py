@@ -16,6 +16,7 @@ from permission_guard.findings.checkpoint import still_relevant
 from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.exceptions import Exceptions, exclusion_of, exclusions_by_tag, needs_tags
 from permission_guard.findings.lifecycle import Change, reconcile
+from permission_guard.findings.recorded_tags import recorded_tags
 from permission_guard.findings.role_permissions import recent_changes
 from permission_guard.model.arns import role_target
 from permission_guard.model.findings import Status
@@ -122,15 +123,20 @@ class Checker:
             else _within_grace_period(new, evaluated.report)
         )
         report, unread = defer(evaluated.report, deferred), evaluated.unread
-        # A deleted function has no owner; an existing finding keeps its recorded owner.
+        # A deleted function has no owner; an existing finding keeps its recorded owner and tags.
+        tags: Mapping[str, str] | Unread | None = None
         if not report.deleted and (len(new) > len(deferred) or (request.full and report.violations)):
-            owner = self._source.managed_by(target)
+            owner, tags = self._source.managed_by(target), self._source.tags(target)
             if isinstance(owner, Unread):
                 unread, owner = (*unread, owner), None
             report = replace(report, managed_by=owner or (ManagedBy(request.tool) if request.tool else None))
+        if tags is None and report.violations and needs_tags(self._config):
+            tags = self._source.tags(target)
+        if isinstance(tags, Unread):
+            unread = unread if tags in unread else (*unread, tags)
+        elif tags is not None:
+            report = replace(report, tags=recorded_tags(tags, self._config))
         evaluated = replace(evaluated, report=report)
-        tags = self._source.tags(target) if report.violations and needs_tags(self._config) else None
-        unread = (*unread, *([tags] if isinstance(tags, Unread) else []))
         settled = self._roles.resolve_unused(evaluated.roles.unsettled, evaluated.roles, request.cause)
         # The first try uses what was read; after a conflict the findings are read again.
         reads = chain([run.recorded], repeat(None))

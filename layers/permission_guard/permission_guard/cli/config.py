@@ -183,12 +183,15 @@ def _summary(config: GuardConfig) -> str:
 
 
 def _warnings(config: GuardConfig, ceiling: FixMode | None) -> Iterator[str]:
-    """Yield each mode of fixes that has no effect, and why."""
+    """Yield what has no effect, and why: modes of fixes, and ticket systems that no route names."""
     for rule_id, rule in config.rules.items():
         if rule.fix is not None and fix_for(rule_id) is None:
             yield f"rules.{rule_id}.fix has no effect: the bot has no fix for {rule_id}."
     for found in modes_above(config, ceiling) if ceiling else ():
         yield f"{found}, but the stack's FixMode is {ceiling}, and applies. A deployment can change it."
+    routed = {name for route in config.routes for name in route.tickets}
+    for name in sorted(config.tickets.systems.keys() - routed):
+        yield f"tickets.systems.{name} gets no new tickets: no route names it."
 
 
 def _effective_rules(config: GuardConfig, ceiling: FixMode | None) -> dict[str, dict[str, Any]]:
@@ -245,6 +248,14 @@ def _print_tables(config: GuardConfig, ceiling: FixMode | None) -> None:
         for exclusion in config.exclusions:
             exclusions.add_row(literal(_keys(canonical(exclusion), {"reason"})), literal(exclusion.reason))
         console.print(exclusions)
+    if config.routes:
+        routes = _table("route", "findings", "goes to")
+        for route in config.routes:
+            document = canonical(route)
+            destinations = {"channels", "tickets", "only"}
+            found = _keys(document, {"id", *destinations}) or "all"
+            routes.add_row(literal(route.id), literal(found), literal(_keys(document, set(document) - destinations)))
+        console.print(routes)
     if config.fixes.managed_elsewhere:
         managed = _table("not fixed", "managed by")
         for other in config.fixes.managed_elsewhere:
@@ -270,6 +281,9 @@ def _settings(config: GuardConfig) -> dict[str, str]:
         "function_tags.rules": ", ".join(tags.rules) or "all rules",
         "alerts.min_severity": str(config.alerts.min_severity),
         "tickets.min_severity": str(config.tickets.min_severity),
+        "tickets.systems": ", ".join(config.tickets.systems) or "-",
+        "channels": ", ".join(config.channels) or "-",
+        "owners": ", ".join(config.owners) or "-",
         "fixes.mode": str(config.fixes.mode),
         "fixes.policies": str(config.fixes.policies),
         "baseline": str(config.baseline),

@@ -47,6 +47,21 @@ PG201:
   tags: {stage: experiment}
   reason: They are deleted every night.
 """,
+    "channels": """\
+payments:
+  type: slack
+  secret: arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf
+  channel: C0123ABCD
+""",
+    "owners": """\
+team-payments: S0123ABCD
+""",
+    "routes": """\
+- id: payments
+  severities: [high, critical]
+  tags: {team: payments}
+  channels: [payments]
+""",
 }
 
 

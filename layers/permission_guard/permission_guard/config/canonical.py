@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from permission_guard.config.destinations import Route
 from permission_guard.config.document import ExceptionEntry, Exclusion, ManagedElsewhere
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def canonical(config: GuardConfig | ExceptionEntry | Exclusion | ManagedElsewher
 def _document(value: Any) -> Any:
     if is_dataclass(value):
         found = {item.name: getattr(value, item.name) for item in fields(value)}
-        if isinstance(value, ExceptionEntry | Exclusion | ManagedElsewhere):  # empty keys are refused there
+        if isinstance(value, ExceptionEntry | Exclusion | ManagedElsewhere | Route):  # empty keys are refused there
             found = {name: item for name, item in found.items() if item}
         return {name: _document(item) for name, item in found.items() if item is not None}
     if isinstance(value, datetime):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from permission_guard.config.destinations import Channel, NamedTicketSystem, Route
+
 
 class Baseline(StrEnum):
     """How the findings that exist at the first sweep are sent: together in one digest, or an alert each."""
@@ -106,10 +108,11 @@ class TicketLimit:
 
 @record(kw_only=True)
 class Tickets:
-    """Which findings open a ticket, and how many."""
+    """Which findings open a ticket, and how many. `systems` are the named ticket systems, besides the stack's own."""
 
     min_severity: Severity = Severity.LOW
     limit: TicketLimit = field(default_factory=TicketLimit)
+    systems: Mapping[str, NamedTicketSystem] = field(default_factory=dict)
 
 
 class ManagingTool(StrEnum):
@@ -156,7 +159,11 @@ class Fixes:
 
 @record(kw_only=True)
 class GuardConfig:
-    """The whole document. Without arguments it is the default configuration. `rules` has rule ids as keys."""
+    """The whole document. Without arguments it is the default configuration. `rules` has rule ids as keys.
+
+    `channels` are the named alert channels, besides the stack's own. `owners` has the value of a tag that names an
+    owner, with the ID of a Slack user or user group.
+    """
 
     version: int = 1
     trust: Trust = field(default_factory=Trust)
@@ -167,5 +174,8 @@ class GuardConfig:
     function_tags: FunctionTags = field(default_factory=FunctionTags)
     alerts: Alerts = field(default_factory=Alerts)
     tickets: Tickets = field(default_factory=Tickets)
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
     fixes: Fixes = field(default_factory=Fixes)
     baseline: Baseline = Baseline.DIGEST

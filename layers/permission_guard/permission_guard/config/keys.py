@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from permission_guard.config.destination_keys import CHANNELS, OWNERS, ROUTES, TICKET_SYSTEMS
 from permission_guard.config.document import (
     Alerts,
     Baseline,
@@ -17,7 +18,7 @@ from permission_guard.config.document import (
     Trust,
 )
 from permission_guard.config.fix_keys import FIXES
-from permission_guard.config.forms import Choice, Flag, Integer, Key, ListOf, MapOf, ObjectOf, Text
+from permission_guard.config.forms import Choice, Flag, Integer, Key, ListOf, MapOf, ObjectOf
 from permission_guard.config.narrowing import (
     ACCOUNTS,
     ACCOUNTS_DESCRIPTION,
@@ -34,6 +35,7 @@ from permission_guard.config.settings import FixMode
 from permission_guard.config.special_forms import Expiry, FunctionRuleReference, RuleReference
 from permission_guard.config.texts import (
     ACCOUNT,
+    ID,
     ORGANIZATION,
     OWNER,
     QUALIFIER,
@@ -147,11 +149,7 @@ EXCEPTION: Final = ObjectOf(
     keys=(
         Key(
             name="id",
-            form=Text(
-                shape="an id of small letters, digits and hyphens, such as public-shop",
-                longest=64,
-                pattern="[a-z0-9-]{1,64}",
-            ),
+            form=ID,
             is_required=True,
             description="The name of the exception, once in the document: small letters, digits and hyphens.",
         ),
@@ -298,9 +296,33 @@ GUARD: Final = ObjectOf(
                         description="How many tickets are opened. The findings above the limit have one ticket "
                         "together, and one each once there is room. It does not apply to Security Hub.",
                     ),
+                    Key(
+                        name="systems",
+                        form=TICKET_SYSTEMS,
+                        description="Named ticket systems besides the stack's own: the name that routes use, with type "
+                        "and secret.",
+                    ),
                 ),
             ),
             description="Which findings open a ticket.",
+        ),
+        Key(
+            name="channels",
+            form=CHANNELS,
+            description="Named alert channels besides the stack's own: the name that routes use, with type, and "
+            "secret, topic or channel.",
+        ),
+        Key(
+            name="owners",
+            form=OWNERS,
+            description="Whom Slack messages mention: the value of a function's tag owner or team, with the ID of a "
+            "Slack user or user group.",
+        ),
+        Key(
+            name="routes",
+            form=ROUTES,
+            description="Findings that also go to named channels and ticket systems. All routes that match a finding "
+            "apply.",
         ),
         Key(
             name="fixes",

@@ -12,7 +12,8 @@ from permission_guard.config.document import GuardConfig
 from permission_guard.config.forms import Reading
 from permission_guard.config.json_nodes import compose_json
 from permission_guard.config.keys import GUARD
-from permission_guard.config.nodes import ListNode, MapNode, Scalar, TooManyProblemsError, quoted
+from permission_guard.config.nodes import Scalar, TooManyProblemsError
+from permission_guard.config.references import require_references
 from permission_guard.errors import ConfigurationDocumentError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def config_of(node: Node | None, *, now: datetime, rejects_expired: bool) -> Gua
     config: GuardConfig | None = None
     try:
         config = GUARD.read(node, "", reading)
-        _require_unique_ids(node, reading)
+        require_references(node, reading)
     except TooManyProblemsError:
         pass
     if config is None or reading.found:
@@ -51,28 +52,6 @@ def config_of(node: Node | None, *, now: datetime, rejects_expired: bool) -> Gua
     return config
 
 
-def _require_unique_ids(document: Node, reading: Reading) -> None:
-    """Report every id that an earlier exception has, even if other keys of the exceptions have problems."""
-    seen: dict[str, int] = {}
-    for index, exception in enumerate(_items(_value(document, "exceptions"))):
-        found = _value(exception, "id")
-        if not isinstance(found, Scalar) or found.value is None:
-            continue
-        first = seen.setdefault(found.text, index)
-        if first != index:
-            message = f"the id {quoted(found.text)} is also the one of exceptions[{first}]. Write another id."
-            reading.add(found, f"exceptions[{index}].id", message)
-
-
 def _place(problem: Problem) -> tuple[int, int]:
     """Return where a problem is. What has no place comes last, in the order in which it was found."""
     return problem.line or sys.maxsize, problem.column or 0
-
-
-def _items(node: Node | None) -> tuple[Node, ...]:
-    return node.items if isinstance(node, ListNode) else ()
-
-
-def _value(node: Node | None, name: str) -> Node | None:
-    entries = node.entries if isinstance(node, MapNode) else ()
-    return next((value for key, value in entries if isinstance(key, Scalar) and key.text == name), None)

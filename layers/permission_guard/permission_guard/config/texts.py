@@ -83,6 +83,11 @@ TAG_KEY: Final = Text(shape="the key of a tag", longest=128, takes_numbers=True)
 TAG_VALUE: Final = Text(
     shape="the value of a tag, or a glob such as team-*", longest=256, takes_numbers=True, mistake=_glob_mistake
 )
+ID: Final = Text(
+    shape="an id of small letters, digits and hyphens, such as public-shop",
+    longest=64,
+    pattern="[a-z0-9-]{1,64}",
+)
 REASON: Final = Text(shape="a sentence that says why", longest=1_000, is_prose=True, is_for_people=True)
 OWNER: Final = Text(shape="a person or team, such as team-payments", longest=200, is_for_people=True)
 CALLER: Final = Text(

@@ -54,6 +54,8 @@ def compose(*findings: Finding) -> Message:
         references=tuple(fact for one in ordered for fact in _references(one)),
         evidence=tuple(section for one in ordered for section in _evidence(one, is_alone=not others)),
         rest=f"See {', '.join(map(_show, ordered))}.",
+        findings=tuple(one.id for one in ordered),
+        owner=one_line(first.owner, _FACT),
     )
 
 
@@ -87,6 +89,8 @@ def _facts(finding: Finding) -> Iterator[Fact]:
     else:
         url, label, name = function_url(finding.function_arn), "Function", resource.removeprefix("function:")
     yield Fact(label, (_linked(name, url), " in account ", place))
+    if finding.owner:
+        yield _fact("Owner", finding.owner)
     if functions := _functions(finding):
         yield _fact("Functions", functions)
     if finding.changed_by or finding.changed_from:

@@ -6,7 +6,7 @@ it; then what identifies the finding, and the evidence last. A format renders it
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, TypeAlias
 
 from permission_guard.records import record
@@ -45,7 +45,7 @@ class Fact:
     parts: tuple[Part, ...]
 
 
-class SectionStyle(Enum):
+class SectionStyle(StrEnum):
     """How a format may show the text of a section."""
 
     PROSE = auto()  # may be wrapped and cut
@@ -71,6 +71,7 @@ class Message:
     what, by whom and when; `references` identify it. `rest` is a sentence that says where to see what was left out.
 
     `owner` is who owns the function, by its tag, empty if none is known: a channel may mention that person or team.
+    `findings` are the ids of the findings that it is about, the worst first; none if it is not about findings.
 
     `key` is the same for the same message, also when it is sent again. Messages of one `group` are about the same
     function or role: a channel that keeps an order keeps theirs. `attributes` are what subscribers can filter by.
@@ -89,6 +90,7 @@ class Message:
     evidence: tuple[Section, ...] = ()
     rest: str = ""
     owner: str = ""
+    findings: tuple[str, ...] = ()
 
     @property
     def line(self) -> str:

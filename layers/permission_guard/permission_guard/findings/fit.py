@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.model import limits
+from permission_guard.model.findings import OWNER_TAGS
 from permission_guard.model.verdicts import Remedy
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _minimal(finding: Finding) -> Finding:
         functions=finding.functions[:_FEW],
         history=finding.history[-_FEW:],
         managed_by=None,
+        tags={key: value for key, value in finding.tags.items() if key in OWNER_TAGS},
     )
 
 

@@ -220,6 +220,7 @@ def _found(
             evidence=verdict.evidence,
             remedies=_own_first(verdict.remedies, managed_by),
             managed_by=managed_by,
+            tags=finding.tags if verdict.role_arn or report.tags is None else report.tags,
             functions=finding.functions if functions is None else tuple(functions[:MAX_FUNCTIONS]),
             function_count=finding.function_count if functions is None else len(functions),
             last_seen=finding.last_seen if is_recent else now,

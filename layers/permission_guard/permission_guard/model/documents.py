@@ -69,6 +69,7 @@ _TYPES: Final[dict[Any, Callable[[JSON], bool]]] = {
     "bool": lambda value: isinstance(value, bool),
     "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "Mapping[str, JSON]": _is_object,
+    "Mapping[str, str]": lambda value: _is_object(value) and all(map(_is_text, value.values())),
     "tuple[str, ...]": lambda value: _is_list(value) and all(map(_is_text, value)),
     "tuple[Remedy, ...]": _is_list,
     "tuple[PastTransition, ...]": _is_list,

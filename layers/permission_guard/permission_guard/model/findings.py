@@ -64,6 +64,9 @@ class PastTransition:
     event_id: str = ""
 
 
+OWNER_TAGS: Final = ("owner", "team")
+"""The tags that say who owns a function: the first one that it has."""
+
 CHECK_REQUEST: Final = "check-request/"
 """How the id of a requested check begins, where no event led to it."""
 
@@ -255,7 +258,8 @@ class Finding:
     `changed_with` the user agent of that call, `changed_event` the id of its event and `changed_in` the region of
     CloudTrail that has it, if an event names them. `suppression` is kept while a finding is resolved: it counts again
     if the problem returns before its end. `baseline` is true for a finding that the digest of the first sweep reports,
-    instead of an alert and a ticket.
+    instead of an alert and a ticket. `tags` are those of the function's tags that say who owns it, and that routes
+    name, as a check last read them; a finding about a role has none.
     """
 
     id: str
@@ -294,12 +298,18 @@ class Finding:
     suppression: Suppression | None = None
     history: tuple[PastTransition, ...] = ()
     baseline: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
     version: int = 1
 
     @property
     def target_arn(self) -> str:
         """The ARN of what the finding is about: the function with its qualifier, or the role."""
         return self.role_arn or self.function_arn
+
+    @property
+    def owner(self) -> str:
+        """Who owns the function, by its tags; empty if they do not say."""
+        return next((self.tags[key] for key in OWNER_TAGS if self.tags.get(key)), "")
 
     def to_document(self) -> dict[str, JSON]:
         """Return the finding as JSON values, as `docs/schemas/finding.v1.json` describes."""

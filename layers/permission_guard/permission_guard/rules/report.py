@@ -20,8 +20,9 @@ class Report:
     """The verdicts of one check of one function.
 
     `deleted` is true if the function does not exist. The report then has verdicts on denied calls only. `managed_by` is
-    the infrastructure code that owns the function, or None if the check found none. `not_evaluated` says,
-    by the id of each rule that the configuration excludes for the function, why its findings are resolved.
+    the infrastructure code that owns the function, or None if the check found none. `tags` are those of the function's
+    tags that its findings record, None if they were not read. `not_evaluated` says, by the id of each rule that the
+    configuration excludes for the function, why its findings are resolved.
     """
 
     target: FunctionTarget
@@ -29,6 +30,7 @@ class Report:
     verdicts: tuple[Verdict, ...]
     deleted: bool = False
     managed_by: ManagedBy | None = None
+    tags: Mapping[str, str] | None = None
     not_evaluated: Mapping[str, str] = field(default_factory=dict)
 
     @property

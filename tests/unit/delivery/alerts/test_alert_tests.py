@@ -66,7 +66,7 @@ def test_a_test_message_says_that_it_is_one() -> None:
     assert content.attributes == {"notice": ("Test Message",), "account": ("123456789012",), "region": ("us-east-1",)}
     payload = slack_payload(compose_test(TEST))
     assert content.subject in payload["blocks"][0]["text"]["text"]
-    for text in (content.message, json.dumps(payload)):
+    for text in (content.text, content.document, json.dumps(payload)):
         assert "This is a test message. There is no finding, and nothing to do." in text
         assert JANE in text
 

@@ -11,7 +11,6 @@ import pytest
 from permission_guard.bootstrap.alerts import CHANNELS, channels_for
 from permission_guard.config.settings import AlertSettings
 from permission_guard.delivery.alerts.base import ALERTED, send
-from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.ledger import Delivery, DeliveryOutcome
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding, Transition
@@ -94,11 +93,6 @@ def test_a_deployment_has_the_channels_that_its_settings_name() -> None:
     settings = settings_of(topic_arn="arn:aws:sns:us-east-1:123456789012:alerts", slack_secret_arn="arn:secret")
     assert [channel.name for channel in channels_for(settings, clients.append)] == list(CHANNELS)
     assert clients == ["sns", "secretsmanager"]
-
-
-def test_slack_is_a_channel_without_a_reference() -> None:
-    """A webhook's response has no message id."""
-    assert SlackChannel.name == "slack"
 
 
 def test_a_repaired_ledger_sends_no_alert_for_a_transition_that_has_none() -> None:

@@ -78,9 +78,9 @@ def test_names_in_a_digest_are_bounded_and_visible() -> None:
     parts = [{"title": hostile, "lines": [hostile] * 500}]
     digest = Digest.from_document({**DIGEST.to_document(), "title": hostile, "parts": parts})
     sent, posted = publication(compose_digest(digest)), payload(compose_digest(digest))
-    assert "\u202e" not in sent.message
-    assert max(map(len, sent.message.splitlines())) <= 310
-    assert len(sent.message) < 12_000
+    assert "\u202e" not in sent.text
+    assert max(map(len, sent.text.splitlines())) <= 310
+    assert len(sent.text) < 12_000
     assert len(sent.subject) <= limits.TOPIC_SUBJECT_CHARACTERS
     assert len(posted["blocks"]) <= MAX_BLOCKS
     listed = [block for block in posted["blocks"] if "evil.example" in str(block)]

@@ -35,9 +35,8 @@ RESOLVED = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transi
 class Tickets:
     """A ticket system in a dictionary: whether each ticket is open, and its mark."""
 
-    name = "memory"
-
-    def __init__(self) -> None:
+    def __init__(self, name: str = "memory") -> None:
+        self.name = name
         self.held: dict[str, Ticket] = {}
         self.comments: list[str] = []
         self.writes: list[str] = []

@@ -19,9 +19,9 @@ from permission_guard.remedies.permission import Permission, statement_of
 from permission_guard.rules import rules_for
 from permission_guard.rules.invoke_policy.invoke_permission_missing import InvokePermissionMissing
 from tests.fakes import ACCOUNT, FUNCTION_ARN, TARGET, a_function
+from tests.rule_cases import PRINCIPALS
 from tests.unit.invokers.test_sources import HERE, SOURCES
 from tests.unit.remedies.test_invoke_policy import parse
-from tests.unit.rules.test_cases import PRINCIPALS
 
 NO_TRUST: Final = TrustSet(frozenset())
 API: Final = f"arn:aws:execute-api:{HERE}:a1b2c3d4e5"

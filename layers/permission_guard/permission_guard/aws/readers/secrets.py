@@ -1,4 +1,4 @@
-"""Read the Slack webhook's URL and the credentials of a ticket system from Secrets Manager.
+"""Read Slack's webhook URL and bot token, and the credentials of a ticket system from Secrets Manager.
 
 It uses boto3 and not Powertools Parameters: the client is injected like every other one, and dropping one value from
 the cache takes one line. A rotated secret is read after `max_age`, or at once when the other side rejects the old one.
@@ -7,6 +7,7 @@ the cache takes one line. A rotated secret is read after `max_age`, or at once w
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -34,6 +35,10 @@ _PERMANENT = frozenset(
     }
 )
 
+
+# Of other tokens, `xoxp-` is a user's, `xapp-` an app's, and `xoxe.xoxb-` ends after 12 hours.
+# https://docs.slack.dev/authentication/tokens
+_BOT_TOKEN = re.compile(r"xoxb-[A-Za-z0-9-]{10,250}", re.ASCII)
 
 Value = TypeVar("Value")
 
@@ -106,13 +111,26 @@ class WebhookSecret(_Secret[str]):
         self._prefix = prefix
 
     def _parse(self, text: str) -> str:
-        url = _webhook_url(text)
+        url = _text_or_member(text, "webhook_url")
         if not _may_be_used(url, self._prefix):
             raise ConfigurationError(
                 f"the secret {self._secret_arn} has no webhook URL that begins with {self._prefix}: store the URL "
                 'itself, or JSON {"webhook_url": "<URL>"}'
             )
         return url
+
+
+class BotTokenSecret(_Secret[str]):
+    """The token of a Slack bot in a secret: the token itself, or JSON `{"bot_token": "xoxb-…"}`."""
+
+    def _parse(self, text: str) -> str:
+        token = _text_or_member(text, "bot_token")
+        if not _BOT_TOKEN.fullmatch(token):
+            raise ConfigurationError(
+                f"the secret {self._secret_arn} has no bot token, which begins with xoxb-: store the token itself, or "
+                'JSON {"bot_token": "<token>"}'
+            )
+        return token
 
 
 class CredentialsSecret(_Secret[Mapping[str, str]]):
@@ -151,8 +169,11 @@ def _credentials(secret: str, names: Sequence[str]) -> dict[str, str] | None:
     return values if is_valid and len(values) == len(names) else None
 
 
-def _webhook_url(secret: str) -> str:
-    """Return the URL in a secret, empty if there is none. It does not raise: the error would contain the value."""
+def _text_or_member(secret: str, name: str) -> str:
+    """Return a secret that is a text or a member of JSON, empty if it is neither.
+
+    It does not raise: the error would contain the value.
+    """
     text = secret.strip()
     if not text.startswith("{"):
         return text
@@ -160,8 +181,8 @@ def _webhook_url(secret: str) -> str:
         document = json.loads(text)
     except ValueError:
         return ""
-    url = document.get("webhook_url")
-    return url.strip() if isinstance(url, str) else ""
+    value = document.get(name)
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _may_be_used(url: str, prefix: str) -> bool:

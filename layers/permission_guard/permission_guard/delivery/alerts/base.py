@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from permission_guard.delivery.alerts.together import Together
 from permission_guard.delivery.announcements import instead_of_alert, no_baseline
@@ -42,6 +42,17 @@ ALERTED = frozenset(
     }
 )
 """The transitions for which alerts are sent."""
+
+
+class HasName(Protocol):
+    """A channel or a ticket system."""
+
+    @property
+    def name(self) -> str:
+        """Its name in messages about failures."""
+
+
+Named = TypeVar("Named", bound=HasName)
 
 
 def send(
@@ -92,7 +103,7 @@ def send(
 
 
 def to_every_channel(
-    channels: Sequence[AlertChannel], send: Callable[[AlertChannel], DeliveryResult], *, what: str
+    channels: Sequence[Named], send: Callable[[Named], DeliveryResult], *, what: str
 ) -> list[DeliveryResult]:
     """Send something to every channel; after all were tried, raise one DeliveryError that names those that failed."""
     results: list[DeliveryResult] = []

@@ -48,10 +48,10 @@ def blocks(message: Message, form: Format[Shown], longest: int | None = None) ->
     yield Block(form.line(message.happened))
     if message.facts:
         yield Block(form.facts(message.facts))
-    yield from (Block(form.section(_shortened(section, longest)), section.title) for section in message.sections)
+    yield from (Block(form.section(shortened(section, longest)), section.title) for section in message.sections)
     if message.references:
         yield Block(form.facts(message.references))
-    yield from (Block(form.section(_shortened(section, longest)), section.title) for section in message.evidence)
+    yield from (Block(form.section(shortened(section, longest)), section.title) for section in message.evidence)
 
 
 def fitting(parts: Sequence[Block[Shown]], limit: int, size: Callable[[Shown], int]) -> tuple[list[Shown], list[str]]:
@@ -82,7 +82,8 @@ def joined_within(
     return SEPARATOR.join([*kept, note(omitted)])
 
 
-def _shortened(section: Section, longest: int | None) -> Section:
+def shortened(section: Section, longest: int | None) -> Section:
+    """Return a section whose text has at most `longest` bytes, unless it is a command."""
     if longest is None or section.style is SectionStyle.COMMAND:
         return section
     return Section(section.title, cut_bytes(section.text, longest), section.style)

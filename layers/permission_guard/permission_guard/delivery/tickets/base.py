@@ -174,12 +174,20 @@ def update_ticket(
     if waiting is not None and result.reference is None:
         if result.outcome is DeliveryOutcome.LIMIT_REACHED:
             waiting.wait(finding)
-        elif result.outcome is DeliveryOutcome.BELOW_THRESHOLD:
+        elif result.outcome in (DeliveryOutcome.BELOW_THRESHOLD, DeliveryOutcome.NOT_ANNOUNCED):
             waiting.withheld(finding)
     return (result,)
 
 
-def channel_of(system: TicketSystem) -> str:
+class Named(Protocol):
+    """What has the name of a ticket system."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+
+
+def channel_of(system: Named) -> str:
     """Return the name of a system in the delivery ledger."""
     return f"ticket:{system.name}"
 

@@ -1,1 +1,1 @@
-"""Slack, through an incoming webhook."""
+"""Slack, through an incoming webhook or as a bot."""

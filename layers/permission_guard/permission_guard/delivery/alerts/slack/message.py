@@ -1,4 +1,4 @@
-"""A message as a Slack message for an incoming webhook.
+"""A message as a Slack message, for an incoming webhook and for a bot.
 
 Everything but the header is `rich_text`, which Slack shows literally: a name in it cannot become a mention, a link or
 formatting, and a time is shown in the reader's own time zone. The header and the text of notifications have `&`, `<`
@@ -33,23 +33,24 @@ _TIME: Final = "{date_num} {time_secs}"
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def payload(message: Message) -> dict[str, JSON]:
-    """Return the body of the POST to the webhook: blocks, and one line for notifications and screen readers."""
-    return {
-        "text": escape(message.headline, _MAX_FALLBACK),
-        "blocks": blocks(message),
-        "unfurl_links": False,
-        "unfurl_media": False,
-    }
+def payload(message: Message, mention: Mapping[str, JSON] | None = None) -> dict[str, JSON]:
+    """Return the body of the POST to the webhook: the content, without previews of its links."""
+    return {**content(message, mention), "unfurl_links": False, "unfurl_media": False}
 
 
-def blocks(message: Message) -> list[dict[str, JSON]]:
-    """Return a message as Block Kit blocks, in its order."""
+def content(message: Message, mention: Mapping[str, JSON] | None = None) -> dict[str, JSON]:
+    """Return blocks, and one line for notifications and screen readers. `mention` is an element for the owner."""
+    return {"text": escape(message.headline, _MAX_FALLBACK), "blocks": blocks(message, mention)}
+
+
+def blocks(message: Message, mention: Mapping[str, JSON] | None = None) -> list[dict[str, JSON]]:
+    """Return a message as Block Kit blocks, in its order. The mention is before what happened."""
     header: dict[str, JSON] = {
         "type": "header",
         "text": {"type": "plain_text", "text": escape(message.headline, MAX_HEADER), "emoji": False},
     }
-    above = [header, _rich_text([_text(message.happened)]), *_facts(message.facts)]
+    owner = [dict(mention), _text(" ")] if mention else []
+    above = [header, _rich_text([*owner, _text(message.happened)]), *_facts(message.facts)]
     between = _facts(message.references)
     room = MAX_BLOCKS - len(above) - len(between)
     fits = len(message.sections) + len(message.evidence) <= room

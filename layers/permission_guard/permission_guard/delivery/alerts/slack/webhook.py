@@ -2,50 +2,30 @@
 
 Imported only when a message is sent, because slack_sdk loads its whole Web API along with the webhook client.
 
-The URL is a secret that slack_sdk writes to its log and that urllib includes in its errors. So the client has its own
-logger, which is off, and failures are returned as values: a raised error would carry its chain along.
+The URL is a secret that urllib includes in its errors. So failures are returned as values: a raised error would carry
+its chain along.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import re
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from slack_sdk.http_retry.builtin_handlers import (
-    ConnectionErrorRetryHandler,
-    RateLimitErrorRetryHandler,
-    ServerErrorRetryHandler,
-)
-from slack_sdk.webhook import WebhookClient
+from slack_sdk.webhook import WebhookClient, WebhookResponse
 
+from permission_guard.delivery.alerts.slack.transport import MAX_SECONDS, Deadline, fetch, handlers, silent_logger
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from slack_sdk.http_retry.handler import RetryHandler
-    from slack_sdk.http_retry.response import HttpResponse
-    from slack_sdk.http_retry.state import RetryState
+    from urllib.request import Request
 
     from permission_guard.model.targets import JSON
 
-TIMEOUT = 5
-"""Seconds for one try to connect, and again for its response."""
-
-MAX_SECONDS = 15.0
-"""Seconds for all tries together, waits included, so that a batch of three ends within a function timeout of 60 s."""
-
-_RETRIES = 3
 _OK = 200
-_SERVER_ERRORS = 500
-_RATE_LIMITED = 429
 
 # Slack's responses: `invalid_payload`, `channel_is_archived`, `No service`. Anything else, such as a proxy's page or an
 # address, is not logged.
-_SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 _SLACK_WORDS = re.compile(r"[A-Za-z][a-z_ ]{1,59}")
 
 
@@ -65,82 +45,23 @@ class PostResult:
         return self.words if self.status is None else f"HTTP {self.status} {self.words}".rstrip()
 
 
-class _Deadline:
-    """The time after which there are no more tries."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._at = clock() + seconds
-
-    def allows(self, wait: float) -> bool:
-        """Return whether there is time to wait and then try once more."""
-        return self._clock() + wait + TIMEOUT <= self._at
-
-
-class _RateLimitHandler(RateLimitErrorRetryHandler):
-    """Waits as long as Slack requests, if the deadline allows it."""
-
-    def __init__(self, deadline: _Deadline) -> None:
-        super().__init__(max_retry_count=_RETRIES)
+class _Client(WebhookClient):
+    def __init__(self, url: str, deadline: Deadline) -> None:
+        super().__init__(url, logger=silent_logger(), retry_handlers=handlers(deadline))
         self._deadline = deadline
 
-    def _can_retry(self, *, response: HttpResponse | None = None, **_others: Any) -> bool:
-        if response is None or response.status_code != _RATE_LIMITED:
-            return False
-        wait = _retry_after(response)
-        return wait is not None and self._deadline.allows(wait + 1)  # slack_sdk adds up to a second
-
-
-class _ServerErrorHandler(ServerErrorRetryHandler):
-    """Retries every 5xx: a gateway's 502 and 504 are temporary too."""
-
-    def __init__(self, deadline: _Deadline) -> None:
-        super().__init__(max_retry_count=_RETRIES)
-        self._deadline = deadline
-
-    def _can_retry(self, *, state: RetryState, response: HttpResponse | None = None, **_others: Any) -> bool:
-        failed = response is not None and response.status_code >= _SERVER_ERRORS
-        return failed and self._deadline.allows(_longest(state))
-
-
-class _ConnectionHandler(ConnectionErrorRetryHandler):
-    """Retries requests that got no response."""
-
-    def __init__(self, deadline: _Deadline) -> None:
-        super().__init__(max_retry_count=_RETRIES)
-        self._deadline = deadline
-
-    def _can_retry(self, *, state: RetryState, **others: Any) -> bool:
-        return super()._can_retry(state=state, **others) and self._deadline.allows(_longest(state))
+    def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
+        fetched = fetch(req, self._deadline)
+        return WebhookResponse(url=url, status_code=fetched.status, body=fetched.body, headers=dict(fetched.headers))
 
 
 def post(url: str, payload: dict[str, JSON], max_seconds: float = MAX_SECONDS) -> PostResult:
     """Post a message and return the result. Raise nothing: urllib's errors contain the URL."""
-    silent = logging.Logger("slack", level=logging.CRITICAL + 1)  # noqa: LOG001 - outside the tree, so nothing enables it
-    client = WebhookClient(url, timeout=TIMEOUT, logger=silent, retry_handlers=_handlers(max_seconds))
     try:
-        response = client.send_dict(payload)
+        response = _Client(url, Deadline(max_seconds)).send_dict(payload)
     except Exception as error:  # noqa: BLE001 - the text and the chain of any error may contain the URL
         return PostResult(None, type(error).__name__)
     return PostResult(response.status_code, _words(response.body, url))
-
-
-def _handlers(max_seconds: float) -> list[RetryHandler]:
-    deadline = _Deadline(max_seconds, time.monotonic)
-    return [_RateLimitHandler(deadline), _ServerErrorHandler(deadline), _ConnectionHandler(deadline)]
-
-
-def _longest(state: RetryState) -> float:
-    """Return the longest wait of slack_sdk before the next try: half a second, doubled each time, plus one second."""
-    return float(0.5 * 2**state.current_attempt + 1)
-
-
-def _retry_after(response: HttpResponse) -> int | None:
-    """Return the seconds to wait that Slack's response gives, None without a number."""
-    for name, values in response.headers.items():
-        if name.lower() == "retry-after" and values and _SECONDS.fullmatch(values[0].strip()):
-            return int(values[0])
-    return None
 
 
 def _words(body: str, url: str) -> str:
@@ -158,6 +79,6 @@ def _from_json(text: str) -> str:
     """Return the word in a JSON object such as `{"ok": false, "error": "invalid_blocks"}`."""
     try:
         response = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return "ok" if response.get("ok") is True else str(response.get("error", ""))

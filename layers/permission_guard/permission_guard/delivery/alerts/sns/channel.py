@@ -24,11 +24,10 @@ _LONGEST_ID: Final = 128
 class SnsChannel:
     """Publishes each message to one topic; the reference is the id that SNS gives it."""
 
-    name = "sns"
-
-    def __init__(self, client: SNSClient, topic_arn: str) -> None:
+    def __init__(self, client: SNSClient, topic_arn: str, *, name: str = "sns") -> None:
         self._sns = client
         self._topic_arn = topic_arn
+        self.name = name
 
     def send(self, message: Message, reference: str | None) -> str:  # noqa: ARG002 - every message is a new one
         """Publish a message; DeliveryError when SNS did not accept it."""
@@ -45,6 +44,7 @@ class SnsChannel:
             "TopicArn": self._topic_arn,
             "Subject": content.subject,
             "Message": content.message,
+            "MessageStructure": "json",
             "MessageAttributes": {name: _attribute(values) for name, values in content.attributes.items()},
         }
         if self._topic_arn.endswith(".fifo"):

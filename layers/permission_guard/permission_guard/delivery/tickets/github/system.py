@@ -41,9 +41,8 @@ class GitHubIssues:
     `url` is the repository's address, such as `https://github.com/acme/platform`. ConfigurationError for another one.
     """
 
-    name = "github"
-
-    def __init__(self, url: str, credentials: Credentials, session: HttpSession) -> None:
+    def __init__(self, url: str, credentials: Credentials, session: HttpSession, *, name: str = "github") -> None:
+        self.name = name
         base_url, self._owner, self._repository = _repository(url)
         self._api = JsonApi("GitHub", base_url, session, credentials, authorize=_authorization, words=_words)
 

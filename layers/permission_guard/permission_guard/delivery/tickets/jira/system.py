@@ -43,9 +43,8 @@ class JiraIssues:
     `url` is the project's address, such as `https://acme.atlassian.net/projects/OPS`. ConfigurationError for another.
     """
 
-    name = "jira"
-
-    def __init__(self, url: str, credentials: Credentials, session: HttpSession) -> None:
+    def __init__(self, url: str, credentials: Credentials, session: HttpSession, *, name: str = "jira") -> None:
+        self.name = name
         base_url, self._project = _address(url)
         self._api = JsonApi("Jira", base_url, session, credentials, authorize=_authorization, words=_words)
         self._type: str | None = None

@@ -40,9 +40,8 @@ class ServiceNowIncidents:
     another one.
     """
 
-    name = "servicenow"
-
-    def __init__(self, url: str, credentials: Credentials, session: HttpSession) -> None:
+    def __init__(self, url: str, credentials: Credentials, session: HttpSession, *, name: str = "servicenow") -> None:
+        self.name = name
         self._api = JsonApi("ServiceNow", _base_url(url), session, credentials, authorize=_authorization, words=_words)
 
     def begin(self) -> None:

@@ -1,0 +1,26 @@
+"""A channel that is made when the first message is sent: one that cannot be made fails alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from permission_guard.delivery.alerts.channel import AlertChannel
+    from permission_guard.delivery.message import Message
+
+
+class LazyChannel:
+    """A named channel. `make` makes it; what it raises is a failure of this channel only."""
+
+    def __init__(self, name: str, make: Callable[[], AlertChannel]) -> None:
+        self.name = name
+        self._make = make
+        self._made: AlertChannel | None = None
+
+    def send(self, message: Message, reference: str | None) -> str | None:
+        """Send a message; what `make` raises, or DeliveryError when the system did not accept it."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made.send(message, reference)

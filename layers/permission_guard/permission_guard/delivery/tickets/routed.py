@@ -1,0 +1,105 @@
+"""The tickets of a finding in every ticket system that it is routed to, or was."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from permission_guard.delivery.alerts.base import to_every_channel
+from permission_guard.delivery.routed_ledger import RoutedLedger
+from permission_guard.delivery.routes import tickets_of
+from permission_guard.delivery.tickets.base import admit_all, update_ticket
+from permission_guard.delivery.tickets.review import review_ticket
+from permission_guard.delivery.tickets.summaries import update_summary
+from permission_guard.records import field, record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from permission_guard.config.destinations import Route
+    from permission_guard.delivery.announcements import ReadBaseline
+    from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
+    from permission_guard.delivery.tickets.base import TicketSystem
+    from permission_guard.delivery.tickets.waiting_list import WaitingList
+    from permission_guard.delivery.transitions import Current
+    from permission_guard.model.findings import Finding
+    from permission_guard.model.verdicts import Severity
+
+
+@record
+class NamedSystem:
+    """A ticket system by its name. `make` returns it; what it raises is a failure of this system only."""
+
+    name: str
+    make: Callable[[], TicketSystem]
+
+
+@record(kw_only=True)
+class RoutedTickets:
+    """The tickets of a deployment: all ticket systems, and the names of the default ones.
+
+    `limits` has the waiting list of each system with a limit of new tickets. A ticket that was opened is updated and
+    resolved also after its route was changed or removed. After all systems were tried, one DeliveryError names those
+    that failed: the retry writes only the tickets that are left.
+    """
+
+    systems: Sequence[NamedSystem]
+    default: Sequence[str]
+    routes: Sequence[Route]
+    ledger: DeliveryLedger
+    min_severity: Severity
+    baseline: ReadBaseline
+    limits: Mapping[str, WaitingList] = field(default_factory=dict, hash=False)
+
+    def update(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
+        """Write a finding into its tickets. At its first revision no system can have one that no route names."""
+        names = self._names(finding)
+        systems = [one for one in self.systems if finding.revision > 1 or one.name in names]
+        update = partial(self._update, finding, current, self._ledger_of(names))
+        return to_every_channel(systems, lambda one: update(one.make()), what=_what(finding))
+
+    def review(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
+        """Read the tickets of a finding, and correct them."""
+        ledger = self._ledger_of(self._names(finding))
+
+        def review(named: NamedSystem) -> DeliveryResult:
+            system, limit = named.make(), self.limits.get(named.name)
+            update = partial(self._update, finding, current, ledger, system)
+            return review_ticket(finding, system, ledger, update, admit=limit.admit if limit else admit_all)
+
+        return to_every_channel(self.systems, review, what=_what(finding))
+
+    def summarize(self, *, is_review: bool) -> Sequence[DeliveryResult]:
+        """Write the summary of each system for which findings wait. A review also reads it."""
+        found = {name: one.findings() for name, one in self.limits.items()}
+        systems = [one for one in self.systems if found.get(one.name)]
+
+        def write(named: NamedSystem) -> DeliveryResult:
+            return update_summary(found[named.name], named.make(), self.ledger, is_review=is_review)
+
+        return to_every_channel(systems, write, what="the summary of the findings without a ticket")
+
+    def _update(
+        self, finding: Finding, current: Current, ledger: DeliveryLedger, system: TicketSystem
+    ) -> DeliveryResult:
+        (result,) = update_ticket(
+            finding,
+            current,
+            system,
+            ledger,
+            min_severity=self.min_severity,
+            baseline=self.baseline,
+            waiting=self.limits.get(system.name),
+        )
+        return result
+
+    def _ledger_of(self, names: Sequence[str]) -> RoutedLedger:
+        return RoutedLedger(self.ledger, lambda _finding_id, channel: channel.removeprefix("ticket:") in names)
+
+    def _names(self, finding: Finding) -> tuple[str, ...]:
+        known = {one.name for one in self.systems}
+        return tickets_of(finding, self.routes, default=self.default, known=known)
+
+
+def _what(finding: Finding) -> str:
+    return f"revision {finding.revision} of finding {finding.id}"

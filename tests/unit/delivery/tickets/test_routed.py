@@ -1,0 +1,151 @@
+"""A finding has a ticket in each ticket system that it is routed to, and keeps those that it had."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from permission_guard.config.destinations import Route
+from permission_guard.delivery.announcements import no_baseline
+from permission_guard.delivery.ledger import DeliveryOutcome
+from permission_guard.delivery.tickets.routed import NamedSystem, RoutedTickets
+from permission_guard.errors import ConfigurationError, DeliveryError
+from permission_guard.model.findings import Finding, Status, Transition
+from permission_guard.model.verdicts import Severity
+from tests.paths import FINDINGS
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
+from tests.unit.delivery.tickets.test_base import Tickets
+
+if TYPE_CHECKING:
+    from permission_guard.delivery.tickets.base import TicketSystem
+
+OPENED: Final = replace(
+    Finding.from_document(json.loads((FINDINGS / "opened.json").read_text())), severity=Severity.HIGH
+)
+RESOLVED: Final = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transition.RESOLVED)
+SHOP: Final = Route(id="shop", severities=(Severity.HIGH,), tickets=("shop",))
+
+
+class Deployment:
+    """A deployment with the ticket system `own`, and the named systems `all` and `shop`."""
+
+    def __init__(self) -> None:
+        self.ledger = MemoryLedger()
+        self.systems = {name: Tickets(name) for name in ("own", "all", "shop")}
+        self.broken: str | None = None
+
+    def tickets(self, *routes: Route, min_severity: Severity = Severity.LOW) -> RoutedTickets:
+        """Return the tickets with these routes."""
+        return RoutedTickets(
+            systems=[NamedSystem(name, lambda name=name: self._made(name)) for name in self.systems],  # type: ignore[misc]
+            default=("own",),
+            routes=routes,
+            ledger=self.ledger,
+            min_severity=min_severity,
+            baseline=no_baseline,
+        )
+
+    def update(self, finding: Finding, *routes: Route) -> dict[str, DeliveryOutcome]:
+        """Write the tickets of a finding; return the outcome at each system that was tried."""
+        results = self.tickets(*routes).update(finding, unread)
+        return {result.channel: result.outcome for result in results}
+
+    def open_tickets(self) -> dict[str, dict[str, str]]:
+        """Return the tickets of each system that has some."""
+        return {name: system.tickets for name, system in self.systems.items() if system.tickets}
+
+    def _made(self, name: str) -> TicketSystem:
+        if name == self.broken:
+            raise ConfigurationError(f"the secret of {name} cannot be read")
+        return self.systems[name]
+
+
+def test_a_finding_has_a_ticket_in_the_default_system_and_in_that_of_its_route() -> None:
+    """Each with its own record in the ledger."""
+    deployment = Deployment()
+    outcomes = deployment.update(OPENED, SHOP)
+    assert outcomes == dict.fromkeys(("ticket:own", "ticket:shop"), DeliveryOutcome.DELIVERED)
+    assert deployment.open_tickets() == {name: {"T-1": "open, revision 1"} for name in ("own", "shop")}
+    assert {channel for _, channel in deployment.ledger.held} == {"ticket:own", "ticket:shop"}
+
+
+def test_a_ticket_is_closed_after_its_route_was_removed() -> None:
+    """A system that never had one opens none."""
+    deployment = Deployment()
+    deployment.update(OPENED, SHOP)
+    assert deployment.update(RESOLVED) == {
+        "ticket:own": DeliveryOutcome.DELIVERED,
+        "ticket:all": DeliveryOutcome.NOT_ANNOUNCED,
+        "ticket:shop": DeliveryOutcome.DELIVERED,
+    }
+    assert deployment.open_tickets() == {name: {"T-1": "resolved, revision 2"} for name in ("own", "shop")}
+    assert deployment.systems["all"].writes == []
+
+
+def test_an_open_ticket_is_updated_after_its_route_was_removed() -> None:
+    """At every revision, not only at the end: it would show an old state."""
+    deployment = Deployment()
+    deployment.update(OPENED, SHOP)
+    proposed = replace(OPENED, revision=2, transition=Transition.FIX_PROPOSED)
+    deployment.update(proposed)
+    assert deployment.open_tickets()["shop"] == {"T-1": "open, revision 2"}
+
+
+def test_a_route_that_was_added_opens_a_ticket_of_an_open_finding() -> None:
+    """At the next sweep, which hands over each open finding again."""
+    deployment = Deployment()
+    deployment.update(OPENED)
+    proposed = replace(OPENED, revision=2, transition=Transition.FIX_PROPOSED)
+    deployment.update(proposed)
+    assert deployment.update(proposed, SHOP) == {
+        "ticket:own": DeliveryOutcome.ALREADY_DELIVERED,
+        "ticket:all": DeliveryOutcome.NOT_ANNOUNCED,
+        "ticket:shop": DeliveryOutcome.DELIVERED,
+    }
+    assert deployment.open_tickets()["shop"] == {"T-1": "open, revision 2"}
+
+
+def test_only_the_named_system_has_a_ticket_if_the_route_says_so() -> None:
+    """The default one has none."""
+    deployment = Deployment()
+    deployment.update(OPENED, replace(SHOP, only=True))
+    assert list(deployment.open_tickets()) == ["shop"]
+
+
+def test_a_system_that_fails_keeps_the_others_from_nothing() -> None:
+    """The retry writes only the ticket that is missing."""
+    deployment = Deployment()
+    deployment.broken = "own"
+    with pytest.raises(DeliveryError, match="not delivered: own: the secret of own cannot be read"):
+        deployment.update(OPENED, SHOP)
+    assert list(deployment.open_tickets()) == ["shop"]
+    deployment.broken = None
+    assert deployment.update(OPENED, SHOP) == {
+        "ticket:own": DeliveryOutcome.DELIVERED,
+        "ticket:shop": DeliveryOutcome.ALREADY_DELIVERED,
+    }
+    assert deployment.systems["shop"].writes == ["open"]
+
+
+def test_a_review_reads_the_tickets_of_all_systems_and_opens_none_where_no_route_is() -> None:
+    """Also the ticket whose route was removed."""
+    deployment = Deployment()
+    deployment.update(OPENED, SHOP)
+    results = deployment.tickets().review(OPENED, unread)
+    assert {result.channel: result.outcome for result in results} == {
+        "ticket:own": DeliveryOutcome.UP_TO_DATE,
+        "ticket:all": DeliveryOutcome.NOT_ANNOUNCED,
+        "ticket:shop": DeliveryOutcome.UP_TO_DATE,
+    }
+    assert list(deployment.open_tickets()) == ["own", "shop"]
+
+
+def test_the_severity_threshold_applies_to_every_system() -> None:
+    """A route does not lower it."""
+    deployment = Deployment()
+    results = deployment.tickets(SHOP, min_severity=Severity.CRITICAL).update(OPENED, lambda: OPENED)
+    assert [result.outcome for result in results] == [DeliveryOutcome.BELOW_THRESHOLD] * 2
+    assert deployment.open_tickets() == {}
