@@ -13,7 +13,7 @@ from permission_guard.aws import clients
 from permission_guard.aws.senders import event_queue
 from permission_guard.aws.tables.finding_items import history_key
 from permission_guard.config.document import GuardConfig, TicketLimit, Tickets
-from permission_guard.delivery.http import urllib3_session
+from permission_guard.delivery.http import httpx_session
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.verdicts import Remedy
@@ -88,6 +88,18 @@ def test_the_findings_of_one_event_are_one_mail(alerted: Account) -> None:
     assert first.id in mail["Message"]
     assert second.id in mail["Message"]
     assert mail["MessageAttributes"]["rule_id"] == {"Type": "String.Array", "Value": '["PG201", "PG204"]'}
+
+
+def test_ten_findings_of_one_event_are_one_mail_in_any_batches(alerted: Account) -> None:
+    """The first event that arrives finds the others in the table."""
+    cause = {"changed_event": "6d1f0f5e-3c5b-4f0e-8c39-1d7b1f0e2a44", "changed_in": "us-east-1"}
+    findings = [a_finding(id=f"{number:032x}", **cause) for number in range(10)]
+    events = [recorded(alerted, one) for one in findings]
+    for one in (events[4], *events):
+        assert alerted.run("send_alert", sqs_event(one)).failed == []
+    (mail,) = (json.loads(body) for body in alerted.received("mailbox"))
+    assert mail["Subject"].endswith("(and 9 more)")
+    assert all(one.id in mail["Message"] for one in findings)
 
 
 def test_a_message_for_a_deleted_topic_returns_to_its_queue(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +229,7 @@ def test_a_ticket_outside_aws_is_opened_with_the_credentials_of_the_secret(
     peer = github.GitHub()
     with peer.vendor as vendor:
         session = LoopbackSession(github.API, vendor)
-        monkeypatch.setattr(urllib3_session, "Urllib3Session", lambda: session)
+        monkeypatch.setattr(httpx_session, "HttpxSession", lambda: session)
         recorded(account, a_finding(), RESOLVED)
         run = account.run("open_ticket", sqs_event(event(a_finding())))
         assert run.failed == ["m0"]

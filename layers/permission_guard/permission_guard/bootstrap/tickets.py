@@ -14,7 +14,6 @@ from permission_guard.aws.tables.waiting_findings import WaitingTable
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_tickets import named_systems, outside_aws
 from permission_guard.config.settings import TicketSettings
-from permission_guard.delivery.tickets.base import channel_of
 from permission_guard.delivery.tickets.review import review_finding
 from permission_guard.delivery.tickets.routed import NamedSystem, RoutedTickets
 from permission_guard.delivery.tickets.waiting_list import WaitingList
@@ -62,9 +61,9 @@ def _credentials(settings: TicketSettings, client: Callable[[Any], Any], names: 
 
 
 def _session() -> HttpSession:
-    from permission_guard.delivery.http.urllib3_session import Urllib3Session  # noqa: PLC0415 - as above
+    from permission_guard.delivery.http.httpx_session import HttpxSession  # noqa: PLC0415 - as above
 
-    return Urllib3Session()
+    return HttpxSession()
 
 
 TICKET_SYSTEMS: Mapping[str, MakeSystem | None] = {
@@ -78,7 +77,7 @@ TICKET_SYSTEMS: Mapping[str, MakeSystem | None] = {
 """Every value of the TicketSystem parameter: a function that creates the system, None for no tickets."""
 
 UNLIMITED = frozenset({"securityhub"})
-"""The systems without a limit of new tickets. Security Hub gets every finding: it is no list of work."""
+"""The systems without a limit of new tickets: Security Hub is no list of work, and gets every finding."""
 
 
 def ticket_updater(
@@ -125,20 +124,24 @@ def _tickets(settings: TicketSettings, config: GuardConfig) -> RoutedTickets | N
     systems = systems_for(settings, config, client)
     if not systems:
         return None
-    waiting = WaitingTable(client("dynamodb"), settings.deliveries_table)
-    request = EventQueue(client("sqs"), settings.ticket_queue_url).request_summary
+    dynamodb = client("dynamodb")
+    store, queue = (
+        WaitingTable(dynamodb, settings.deliveries_table),
+        EventQueue(client("sqs"), settings.ticket_queue_url),
+    )
     return RoutedTickets(
         systems=systems,
-        limits={
-            one.name: WaitingList(waiting, channel_of(one), config.tickets.limit, request)
+        default=() if settings.ticket_system == "none" else (settings.ticket_system,),
+        routes=config.routes,
+        ledger=DeliveryTable(dynamodb, settings.deliveries_table),
+        min_severity=config.tickets.min_severity,
+        baseline=DigestReader(dynamodb, settings.findings_table).baseline,
+        store=store,
+        waiting={
+            one.name: WaitingList(store, one.channel, config.tickets.limit, queue.request_summary)
             for one in systems
             if one.name not in UNLIMITED
         },
-        default=() if settings.ticket_system == "none" else (settings.ticket_system,),
-        routes=config.routes,
-        ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
-        min_severity=config.tickets.min_severity,
-        baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
     )
 
 

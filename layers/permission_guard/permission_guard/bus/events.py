@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import MalformedEventError
@@ -91,15 +90,6 @@ def named_finding(detail: Mapping[str, JSON]) -> tuple[str, str]:
     if isinstance(target, NamedRole) is not bool(role_arn):
         raise MalformedEventError("the event's `function_arn` is the ARN of a role, or its `role_arn` is none")
     return finding_id, target_arn
-
-
-def readable_events(batch: Mapping[str, JSON]) -> list[BusEvent]:
-    """Return the events in a batch of queue messages, without the messages that are none or cannot be read."""
-    events: list[BusEvent] = []
-    for message in batch["Records"]:
-        with suppress(MalformedEventError):
-            events.append(read_event(message["body"]))
-    return events
 
 
 def event_body(finding: Finding) -> str:

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from permission_guard.config.document import TicketLimit
-from permission_guard.delivery.announcements import no_baseline
 from permission_guard.delivery.formats.plain import text_within
 from permission_guard.delivery.ledger import Claim, DeliveryOutcome, DeliveryResult
-from permission_guard.delivery.routed_ledger import RoutedLedger
 from permission_guard.delivery.tickets.base import channel_of, update_ticket
 from permission_guard.delivery.tickets.review import review_ticket
-from permission_guard.delivery.tickets.routed import NamedSystem, RoutedTickets
+from permission_guard.delivery.tickets.summaries import update_summaries
 from permission_guard.delivery.tickets.summary import MOST_SHOWN, Summary, Waiting, WaitingEnd, message_of
 from permission_guard.delivery.tickets.titles import title, title_with_severity
 from permission_guard.delivery.tickets.waiting_list import WaitingList
-from permission_guard.errors import DeliveryError, DeliveryLimitError
+from permission_guard.errors import DeliveryBusyError, DeliveryError, DeliveryLimitError
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.verdicts import Severity
 from tests.unit.delivery.memory_ledger import MemoryLedger
@@ -33,15 +31,16 @@ CHANNEL = "ticket:memory"
 
 
 class Store:
-    """A WaitingStore in dictionaries."""
+    """A WaitingStore of one channel in dictionaries."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel: str = CHANNEL) -> None:
+        self.channel = channel
         self.opened: dict[object, set[str]] = {}
         self.held: dict[str, Waiting] = {}
         self.fails = False
 
     def take(self, channel: str, finding_id: str, limit: TicketLimit, now: datetime) -> bool:
-        assert channel == CHANNEL
+        assert channel == self.channel
         taken = self.opened.setdefault(now.timestamp() // (limit.hours * 3_600), set())
         if finding_id not in taken and len(taken) >= limit.tickets:
             return False
@@ -49,13 +48,13 @@ class Store:
         return True
 
     def begin(self, channel: str, waiting: Waiting) -> None:
-        assert channel == CHANNEL
+        assert channel == self.channel
         held = self.held.get(waiting.finding_id)
         if held is None or held.end is not None:
             self.held[waiting.finding_id] = waiting
 
     def end(self, channel: str, finding_id: str, end: WaitingEnd, now: datetime) -> bool:
-        assert channel == CHANNEL
+        assert channel == self.channel
         if self.fails:
             raise ConnectionError("no answer")
         held = self.held.get(finding_id)
@@ -94,16 +93,11 @@ class World:
 
     def summarize(self, *, is_review: bool = False) -> list[DeliveryOutcome]:
         """Write the summary."""
-        routed = RoutedTickets(
-            systems=[NamedSystem("memory", lambda: self.tickets)],
-            default=("memory",),
-            routes=(),
-            ledger=self.ledger,
-            min_severity=Severity.LOW,
-            baseline=no_baseline,
-            limits={"memory": self.waiting},
+        systems = [self.tickets]
+        results = update_summaries(
+            systems, self.store, self.ledger, is_review=is_review, clock=lambda: datetime.now(UTC)
         )
-        return [one.outcome for one in routed.summarize(is_review=is_review)]
+        return [one.outcome for one in results]
 
     @property
     def summary(self) -> Summary:
@@ -260,7 +254,7 @@ def test_two_invocations_do_not_open_two_summaries() -> None:
         world.deliver(numbered(number))
     claim = world.ledger.claim(world.summary.id, CHANNEL, world.summary.revision, datetime.now(UTC))
     assert isinstance(claim, Claim)
-    with pytest.raises(DeliveryError, match="memory: another invocation is delivering"):
+    with pytest.raises(DeliveryBusyError):
         world.summarize()
     world.ledger.complete(claim, "T-3", None)
     assert world.summarize() == [DeliveryOutcome.ALREADY_DELIVERED]
@@ -362,34 +356,3 @@ def test_a_summary_says_that_there_are_more() -> None:
     assert len(summary.findings) == MOST_SHOWN
     assert summary.title.startswith("More than 1,000 findings have no ticket")
     assert sum(len(one.text) for one in message_of(summary).sections) < 20_000
-
-
-def test_a_finding_that_no_route_sends_to_a_system_no_longer_waits_there() -> None:
-    """The route was removed. It is not opened in that system, and must not keep the summary open."""
-    world = a_flood(3)
-    ledger = RoutedLedger(world.ledger, lambda _finding_id, _channel: False)
-    update_ticket(numbered(2), lambda: numbered(2), world.tickets, ledger, waiting=world.waiting)
-    assert world.store.held[numbered(2).id].end is WaitingEnd.WITHHELD
-
-
-def test_one_system_that_fails_keeps_no_other_summary_back() -> None:
-    """Each has its own waiting list; the error names the one that failed."""
-    world = World()
-    for number in range(3):
-        world.deliver(numbered(number))
-
-    def fail() -> Tickets:
-        raise DeliveryError("the secret cannot be read")
-
-    routed = RoutedTickets(
-        systems=[NamedSystem("shop", fail), NamedSystem("memory", lambda: world.tickets)],
-        default=("memory",),
-        routes=(),
-        ledger=world.ledger,
-        min_severity=Severity.LOW,
-        baseline=no_baseline,
-        limits={"memory": world.waiting, "shop": world.waiting},
-    )
-    with pytest.raises(DeliveryError, match="shop: the secret cannot be read"):
-        routed.summarize(is_review=False)
-    assert world.ticket_of_summary() == "open"

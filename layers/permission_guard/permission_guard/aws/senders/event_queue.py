@@ -9,6 +9,7 @@ from permission_guard.bus.alert_tests import alert_test_body
 from permission_guard.bus.digests import digest_body
 from permission_guard.bus.events import event_body
 from permission_guard.bus.ticket_reviews import summary_body, ticket_review_body
+from permission_guard.bus.waiting import waiting_body
 from permission_guard.errors import DeliveryError
 from permission_guard.model import limits
 
@@ -39,6 +40,10 @@ class EventQueue:
     def send_digest(self, digest_id: str) -> None:
         """Have a digest sent. DeliveryError if SQS did not accept the message."""
         self._send([digest_body(digest_id)])
+
+    def send_waiting(self, channel: str) -> None:
+        """Have what waits for an alert channel sent. DeliveryError if SQS did not accept the message."""
+        self._send([waiting_body(channel)])
 
     def send_test(self, test: AlertTest) -> None:
         """Have every alert channel send a test message. DeliveryError if SQS did not accept the message."""

@@ -174,20 +174,12 @@ def update_ticket(
     if waiting is not None and result.reference is None:
         if result.outcome is DeliveryOutcome.LIMIT_REACHED:
             waiting.wait(finding)
-        elif result.outcome in (DeliveryOutcome.BELOW_THRESHOLD, DeliveryOutcome.NOT_ANNOUNCED):
+        elif result.outcome is DeliveryOutcome.BELOW_THRESHOLD:
             waiting.withheld(finding)
     return (result,)
 
 
-class Named(Protocol):
-    """What has the name of a ticket system."""
-
-    @property
-    def name(self) -> str:
-        """The name."""
-
-
-def channel_of(system: Named) -> str:
+def channel_of(system: TicketSystem) -> str:
     """Return the name of a system in the delivery ledger."""
     return f"ticket:{system.name}"
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from permission_guard.delivery.alerts.base import to_every_channel
+from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
 from permission_guard.delivery.routed_ledger import RoutedLedger
 from permission_guard.delivery.routes import tickets_of
 from permission_guard.delivery.tickets.base import admit_all, update_ticket
 from permission_guard.delivery.tickets.review import review_ticket
-from permission_guard.delivery.tickets.summaries import update_summary
-from permission_guard.records import field, record
+from permission_guard.delivery.tickets.summaries import update_summaries
+from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from permission_guard.config.destinations import Route
     from permission_guard.delivery.announcements import ReadBaseline
-    from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
+    from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.tickets.base import TicketSystem
-    from permission_guard.delivery.tickets.waiting_list import WaitingList
+    from permission_guard.delivery.tickets.waiting_list import WaitingList, WaitingStore
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
     from permission_guard.model.verdicts import Severity
@@ -33,14 +35,19 @@ class NamedSystem:
     name: str
     make: Callable[[], TicketSystem]
 
+    @property
+    def channel(self) -> str:
+        """The name of the system in the delivery ledger."""
+        return f"ticket:{self.name}"
+
 
 @record(kw_only=True)
 class RoutedTickets:
     """The tickets of a deployment: all ticket systems, and the names of the default ones.
 
-    `limits` has the waiting list of each system with a limit of new tickets. A ticket that was opened is updated and
-    resolved also after its route was changed or removed. After all systems were tried, one DeliveryError names those
-    that failed: the retry writes only the tickets that are left.
+    A ticket that was opened is updated and resolved also after its route was changed or removed. After all systems
+    were tried, one DeliveryError names those that failed: the retry writes only the tickets that are left. `waiting`
+    has the list of the findings without a ticket of each system with a limit, by its name; `store` has all of them.
     """
 
     systems: Sequence[NamedSystem]
@@ -49,7 +56,8 @@ class RoutedTickets:
     ledger: DeliveryLedger
     min_severity: Severity
     baseline: ReadBaseline
-    limits: Mapping[str, WaitingList] = field(default_factory=dict, hash=False)
+    store: WaitingStore
+    waiting: Mapping[str, WaitingList]
 
     def update(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
         """Write a finding into its tickets. At its first revision no system can have one that no route names."""
@@ -63,25 +71,27 @@ class RoutedTickets:
         ledger = self._ledger_of(self._names(finding))
 
         def review(named: NamedSystem) -> DeliveryResult:
-            system, limit = named.make(), self.limits.get(named.name)
+            system, waiting = named.make(), self.waiting.get(named.name)
             update = partial(self._update, finding, current, ledger, system)
-            return review_ticket(finding, system, ledger, update, admit=limit.admit if limit else admit_all)
+            return review_ticket(finding, system, ledger, update, admit=waiting.admit if waiting else admit_all)
 
         return to_every_channel(self.systems, review, what=_what(finding))
 
     def summarize(self, *, is_review: bool) -> Sequence[DeliveryResult]:
-        """Write the summary of each system for which findings wait. A review also reads it."""
-        found = {name: one.findings() for name, one in self.limits.items()}
-        systems = [one for one in self.systems if found.get(one.name)]
+        """Write the summary of the findings without a ticket of each system that has some."""
 
-        def write(named: NamedSystem) -> DeliveryResult:
-            return update_summary(found[named.name], named.make(), self.ledger, is_review=is_review)
+        def summarize(named: NamedSystem) -> DeliveryResult:
+            results = update_summaries([named.make()], self.store, self.ledger, is_review=is_review)
+            return next(iter(results), DeliveryResult(channel=named.channel, outcome=DeliveryOutcome.UP_TO_DATE))
 
-        return to_every_channel(systems, write, what="the summary of the findings without a ticket")
+        now = datetime.now(UTC)
+        limited = [one for one in self.systems if one.name in self.waiting and self.store.findings(one.channel, now)]
+        return to_every_channel(limited, summarize, what="the summary of the findings without a ticket")
 
     def _update(
         self, finding: Finding, current: Current, ledger: DeliveryLedger, system: TicketSystem
     ) -> DeliveryResult:
+        waiting = self.waiting.get(system.name)
         (result,) = update_ticket(
             finding,
             current,
@@ -89,12 +99,15 @@ class RoutedTickets:
             ledger,
             min_severity=self.min_severity,
             baseline=self.baseline,
-            waiting=self.limits.get(system.name),
+            waiting=waiting,
         )
+        if waiting is not None and result.outcome is DeliveryOutcome.NOT_ANNOUNCED:
+            waiting.withheld(finding)  # its route was removed while it waited
         return result
 
     def _ledger_of(self, names: Sequence[str]) -> RoutedLedger:
-        return RoutedLedger(self.ledger, lambda _finding_id, channel: channel.removeprefix("ticket:") in names)
+        channels = {one.channel for one in self.systems if one.name in names}
+        return RoutedLedger(self.ledger, lambda _finding_id, channel: channel in channels, by_reference=True)
 
     def _names(self, finding: Finding) -> tuple[str, ...]:
         known = {one.name for one in self.systems}

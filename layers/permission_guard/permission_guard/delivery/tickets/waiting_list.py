@@ -53,10 +53,6 @@ class WaitingList:
         self._request_summary = request_summary
         self._clock = clock
 
-    def findings(self) -> Sequence[Waiting]:
-        """Return the findings that wait, and those that waited a week ago or later."""
-        return self._store.findings(self._channel, self._clock())
-
     def admit(self, about: Ticketed) -> None:
         """Count the ticket that is about to be opened. DeliveryLimitError if the limit is reached."""
         if not self._store.take(self._channel, about.id, self._limit, self._clock()):
@@ -78,7 +74,7 @@ class WaitingList:
             self._end(finding, WaitingEnd.RESOLVED if finding.status is Status.RESOLVED else WaitingEnd.SUPPRESSED)
 
     def withheld(self, finding: Finding) -> None:
-        """Record that a finding does not wait, if it did: its severity is too low, or no route names the system."""
+        """Record that a finding does not wait, if it did: its severity is below the lowest one of tickets."""
         self._end(finding, WaitingEnd.WITHHELD)
 
     def _end(self, finding: Finding, end: WaitingEnd) -> None:
