@@ -15,6 +15,10 @@ from permission_guard.delivery.alerts.sns.channel import SnsChannel
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding
+from tests.fakes import ACCOUNT, REGION
+from tests.in_memory.client import Client
+from tests.in_memory.sns import Topics
+from tests.integration.alerts.contract import AlertChannelContract, Shown
 from tests.paths import FINDINGS
 
 if TYPE_CHECKING:
@@ -87,3 +91,33 @@ def test_an_unreachable_endpoint_is_a_failed_delivery(sns: SNSClient, monkeypatc
     monkeypatch.setattr(sns, "publish", fail)
     with pytest.raises(DeliveryError, match="EndpointConnectionError"):
         SnsChannel(sns, "arn:aws:sns:us-east-1:123456789012:alerts").send(compose(OPENED), None)
+
+
+class Mailbox:
+    """An address that is subscribed to a topic: it gets the text of the mail, under its subject."""
+
+    def __init__(self) -> None:
+        self.topics = Topics(lambda: 0.0, ACCOUNT, REGION, send=lambda _queue, _body: None)
+        client: Any = Client("sns", lambda _service, operation, params: self.topics.answer(operation, params))
+        self.client: SNSClient = client
+        self.topic = self.client.create_topic(Name="alerts")["TopicArn"]
+        self.client.subscribe(TopicArn=self.topic, Protocol="email", Endpoint="ops@example.com")
+
+    def shown(self) -> list[Shown]:
+        """Return the mails: mail programs make links of addresses that begin with `https`, whoever wrote them."""
+        mails = self.topics.mails.get("ops@example.com", [])
+        return [Shown(text=f"{mail['Subject']}\n{mail['Message']}") for mail in mails]
+
+
+class TestContract(AlertChannelContract):
+    """What every channel does."""
+
+    @pytest.fixture
+    def peer(self) -> Mailbox:
+        """Return the address."""
+        return Mailbox()
+
+    @pytest.fixture
+    def channel(self, peer: Mailbox) -> SnsChannel:
+        """Return the channel under test."""
+        return SnsChannel(peer.client, peer.topic, name="events")

@@ -25,6 +25,7 @@ from permission_guard.model.verdicts import Remedy
 from tests import aws_limits
 from tests.fakes import ACCOUNT, NOW, REGION, ROLE_ARN, TABLE_NAME, TARGET, a_finding
 from tests.unit.model.filled import Client, Sent, filled, of_size
+from tests.unit.model.shortened_amazon_q import SHORTENED_AMAZON_Q
 from tests.unit.model.shortened_tickets import SHORTENED_TICKETS, product_field
 
 if TYPE_CHECKING:
@@ -242,6 +243,7 @@ SHORTENED: Mapping[str, Callable[[int], Sent]] = {
     "SLACK_HEADER_CHARACTERS": slack_header,
     "FINDING_DOCUMENT": finding_document,
     "CHECKPOINT": checkpoint,
+    **SHORTENED_AMAZON_Q,
     **SHORTENED_TICKETS,
 }
 """By limit: sends what has its size and some bytes, characters or blocks more."""

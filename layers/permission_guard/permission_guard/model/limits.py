@@ -28,6 +28,10 @@ TOPIC_MESSAGE: Final = 256 * 1024
 TOPIC_SUBJECT_CHARACTERS: Final = 99
 """The subject must have less than 100 characters."""
 
+# https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+AMAZON_Q_TITLE_CHARACTERS: Final = 250
+AMAZON_Q_DESCRIPTION_CHARACTERS: Final = 8_000
+
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html
 OPS_ITEM_TITLE: Final = 1_024
 OPS_ITEM_DESCRIPTION: Final = 2_048

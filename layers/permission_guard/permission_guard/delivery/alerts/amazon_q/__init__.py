@@ -1,0 +1,1 @@
+"""Amazon Q Developer in chat applications."""
