@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from permission_guard.delivery.http.urllib3_session import Urllib3Session
+from permission_guard.delivery.http.httpx_session import HttpxSession
 from tests.conformance.material import SPECS
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class PrismSession:
     def __init__(self, host: str, prism: Prism) -> None:
         self._host = host
         self._prism = prism
-        self._session = Urllib3Session()
+        self._session = HttpxSession()
         self.requests = 0
 
     def request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,7 @@ class TestSlackBot(HttpAlertChannelContract):
     """The bot passes what every channel passes."""
 
     timeout = (transport, "TIMEOUT")
+    accepted = '{"ok": true, "ts": "1700000000.000100"}'
 
 
 def test_later_revisions_reply_in_the_thread_and_update_the_first_message(
@@ -298,6 +300,18 @@ def test_the_calls_of_a_delivery_share_the_time(
         channel.send(compose(PROPOSED), reference)
     assert len(clock.waits) == 1
     assert peer.replies(reference.split("/")[1]) == []
+
+
+def test_a_response_that_comes_byte_by_byte_ends_with_the_time(
+    peer: SlackWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes within the time for one try, and all of them do not."""
+    monkeypatch.setattr(transport, "time", time)
+    peer.vendor.failures = [Answer(200, '{"ok": true, "ts": "1700000000.000100"}', drip=0.05)]
+    started = time.monotonic()
+    answer = WebApi(TOKEN, peer.url, max_seconds=0.3).call("chat.postMessage", channel=CONVERSATION)
+    assert answer.error == "TimeoutError"
+    assert time.monotonic() - started < 1.5
 
 
 def test_a_call_after_the_time_is_not_made(peer: SlackWorkspace, clock: Clock) -> None:

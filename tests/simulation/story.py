@@ -273,7 +273,7 @@ def _configuration(story: Story) -> None:
 
     def act(world: World) -> None:
         given = json.loads(json.dumps(keys).replace("<end>", _in(world, _SUPPRESSED_FOR)))
-        world.document = json.dumps({"version": 1, "grace_period_seconds": 60, **given})
+        world.document = json.dumps({**world.common, **given})
         world.configurations += 1
 
     story.add(f"push a configuration: {words}", act)

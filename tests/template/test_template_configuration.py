@@ -125,10 +125,33 @@ def test_the_outputs_name_what_a_push_needs(template: Template) -> None:
         assert outputs[f"Configuration{part}Id"]["Value"] == {"Ref": f"Configuration{part}"}
 
 
-def test_the_validator_knows_which_ticket_system_is_deployed(deployed: Callable[..., Template]) -> None:
-    """A document that sets tickets is refused without one."""
-    variables = deployed().functions["ValidateConfigFunction"]["Environment"]["Variables"]
-    assert variables == {"TICKET_SYSTEM": {"Ref": "TicketSystem"}}
+def test_the_validator_knows_which_channels_and_ticket_systems_are_deployed(
+    template: Template, deployed: Callable[..., Template]
+) -> None:
+    """A document that names others is refused."""
+    assert template.environment_of("ValidateConfigFunction") == {
+        "TICKET_SYSTEM": "opsitem",
+        "SLACK_SECRET_ARN": template.values["SlackSecretArn"],
+        "CHANNEL_SECRET_ARNS": template.values["ChannelSecretArns"],
+        "CHANNEL_TOPIC_ARNS": template.values["ChannelTopicArns"],
+        "TICKET_SECRET_ARNS": template.values["TicketSecretArns"],
+    }
+    assert deployed().environment_of("ValidateConfigFunction")["TICKET_SYSTEM"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "state"),
+    [
+        ({}, "DISABLED"),
+        ({"TicketSystem": "jira"}, "ENABLED"),
+        ({"TicketSecretArns": "arn:aws:secretsmanager:us-east-1:123456789012:secret:jira-AbCdEf"}, "ENABLED"),
+    ],
+)
+def test_tickets_are_opened_with_a_ticket_system_of_the_stack_or_a_named_one(
+    deployed: Callable[..., Template], parameters: dict[str, str], state: str
+) -> None:
+    """The rule hands over no event otherwise."""
+    assert properties(deployed(**parameters), "TicketEvents")["State"] == state
 
 
 def _monitored(template: Template) -> list[str]:

@@ -11,6 +11,7 @@ from permission_guard.config.settings import AutoFix, FixMode
 from tests.template.sam_template import EVERYTHING, Template
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:chat"
 
 OPERATOR = "arn:aws:iam::123456789012:role/operators"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0e6f4d9c-7c5b-4c5b-9a53-3f1f6f0f5a11"
@@ -28,6 +29,9 @@ ACCEPTED = {
     ],
     "TicketUrl": ["", "https://github.com/acme/platform", "https://acme-1.example/projects/OPS"],
     "TicketSecretArn": ["", SECRET],
+    "ChannelSecretArns": ["", SECRET, SECRET.replace("slack", "rds!db/x+=.@")],
+    "ChannelTopicArns": ["", TOPIC, f"{TOPIC}.fifo", TOPIC.replace("aws:", "aws-cn:", 1)],
+    "TicketSecretArns": ["", SECRET],
     "OperatorRoleArns": [
         "",
         OPERATOR,
@@ -66,6 +70,9 @@ REFUSED = {
         "https://github.com/acme platform",
     ],
     "TicketSecretArn": ["github_pat_x", SECRET.replace("secretsmanager", "ssm"), SECRET + "*", "*"],
+    "ChannelSecretArns": ["xoxb-1", SECRET.replace("-AbCdEf", ""), SECRET.replace("slack", "*"), SECRET + " ", "*"],
+    "ChannelTopicArns": ["alerts", TOPIC + "*", TOPIC + ":0e6f4d9c", TOPIC.replace("sns", "sqs"), "*"],
+    "TicketSecretArns": ["token", SECRET.replace("-AbCdEf", ""), SECRET.replace("123456789012", "*"), "*"],
     "OperatorRoleArns": [
         "*",
         "arn:aws:iam::*:role/operators",

@@ -125,7 +125,11 @@ def _expected() -> dict[str, set[str]]:
         | RECEIVE
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
+        | uses("aws/tables/target_findings")
         | uses("aws/tables/deliveries")
+        | uses("aws/tables/waiting")
+        | uses("aws/tables/quotas")
+        | {"dynamodb:DeleteItem"}  # a transaction of what waits deletes
         | uses("delivery/alerts/sns/channel")
         | uses("aws/readers/secrets"),
         "OpenTicketFunction": OWN_LOGS
@@ -133,6 +137,8 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
+        | uses("aws/tables/waiting_findings")
+        | uses("aws/senders/event_queue")
         | uses("delivery/tickets/ops_item/system")
         | uses("aws/readers/secrets"),
         "ApplyFixFunction": OWN_LOGS
@@ -665,6 +671,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             | write - {"dynamodb:UpdateItem"}  # as above
             | uses("aws/tables/maintenance")
             | uses("aws/tables/role_index", "is_complete"),
+            "DeliveriesTable": uses("aws/tables/waiting", "channels") | uses("aws/tables/quotas", "channels"),
             "AlertQueue": uses("aws/senders/event_queue"),
             "TicketQueue": uses("aws/senders/event_queue"),
             "MaintenanceDeadLetterQueue": KEEP_FAILED,
@@ -675,17 +682,23 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "PublishDeadLetterQueue": KEEP_FAILED,
         },
         "SendAlertRole": {
-            "FindingsTable": uses("aws/tables/finding_reader"),
-            "DeliveriesTable": deliveries,
+            "FindingsTable": uses("aws/tables/finding_reader") | uses("aws/tables/target_findings"),
+            "DeliveriesTable": deliveries
+            | uses("aws/tables/waiting")
+            | uses("aws/tables/quotas")
+            | {"dynamodb:DeleteItem"},  # a transaction of it deletes
             "AlertQueue": RECEIVE,
             "AlertTopic": uses("delivery/alerts/sns/channel"),
             "SlackSecretArn": uses("aws/readers/secrets"),
+            "ChannelSecretArns": uses("aws/readers/secrets"),
+            "ChannelTopicArns": uses("delivery/alerts/sns/channel"),
         },
         "OpenTicketRole": {
             "FindingsTable": uses("aws/tables/finding_reader"),
-            "DeliveriesTable": deliveries,
-            "TicketQueue": RECEIVE,
+            "DeliveriesTable": deliveries | uses("aws/tables/waiting_findings"),
+            "TicketQueue": RECEIVE | uses("aws/senders/event_queue"),
             "TicketSecretArn": uses("aws/readers/secrets"),
+            "TicketSecretArns": uses("aws/readers/secrets"),
         },
         "ApplyFixRole": {
             "FindingsTable": read | write | uses("aws/tables/findings", "take_fix_quota", "checkpoint", "findings_of"),
@@ -740,9 +753,14 @@ def test_what_only_one_role_may_do(template: Template) -> None:
     assert may("dynamodb:UpdateItem", "DecisionsTable") == may("dynamodb:DeleteItem", "DecisionsTable") == set()
     assert may("events:PutEvents") == {"PublishFindingsRole"}
     assert may("sns:Publish") == may("secretsmanager:GetSecretValue", "SlackSecretArn") == {"SendAlertRole"}
+    assert may("sns:Publish", "ChannelTopicArns") == {"SendAlertRole"}
+    assert may("secretsmanager:GetSecretValue", "ChannelSecretArns") == {"SendAlertRole"}
     assert may("secretsmanager:GetSecretValue", "TicketSecretArn") == {"OpenTicketRole"}
+    assert may("secretsmanager:GetSecretValue", "TicketSecretArns") == {"OpenTicketRole"}
     assert may("ssm:CreateOpsItem") == {"OpenTicketRole"}
     assert may("dynamodb:UpdateItem", "DeliveriesTable") == {"SendAlertRole", "OpenTicketRole"}
+    for action in ("PutItem", "DeleteItem"):  # what waits for a digest
+        assert may(f"dynamodb:{action}", "DeliveriesTable") == {"SendAlertRole"}
 
 
 @pytest.mark.parametrize("mode", ["approve", "auto"])
@@ -786,18 +804,29 @@ def test_entities_are_listed_only_for_policies_of_this_account(template: Templat
     ("parameter", "action", "function"),
     [
         ("SlackSecretArn", "secretsmanager:GetSecretValue", "SendAlertFunction"),
-        ("TicketSystem", "ssm:CreateOpsItem", "OpenTicketFunction"),
+        ("ChannelSecretArns", "secretsmanager:GetSecretValue", "SendAlertFunction"),
+        ("ChannelTopicArns", "sns:Publish", "SendAlertFunction"),
         ("TicketSecretArn", "secretsmanager:GetSecretValue", "OpenTicketFunction"),
+        ("TicketSecretArns", "secretsmanager:GetSecretValue", "OpenTicketFunction"),
     ],
 )
 def test_a_disabled_option_has_no_permission(
     template: Template, deployed: Callable[..., Template], parameter: str, action: str, function: str
 ) -> None:
-    """The parameter adds the permission."""
+    """The parameter adds the permission, on what it names and nothing else."""
     role = template.role_of(function)
-    assert action in template.allowed(role)
+    on = _on(template, role, action)
     without = {name: value for name, value in template.values.items() if name != parameter}
-    assert action not in deployed(**without).allowed(role)
+    assert sorted([*_on(deployed(**without), role, action), parameter]) == sorted(on)
+
+
+def test_without_opscenter_tickets_have_no_permission_for_it(
+    template: Template, deployed: Callable[..., Template]
+) -> None:
+    """The parameter adds the permission."""
+    without = {name: value for name, value in template.values.items() if name != "TicketSystem"}
+    assert "ssm:CreateOpsItem" in template.allowed("OpenTicketRole")
+    assert "ssm:CreateOpsItem" not in deployed(**without).allowed("OpenTicketRole")
 
 
 def test_with_security_hub_the_ticket_role_may_import_read_and_comment_findings(

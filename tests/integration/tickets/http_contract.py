@@ -124,7 +124,7 @@ class HttpTicketSystemContract(TicketSystemContract):
         monkeypatch.setattr(api, "TIMEOUT", 0.5)
         vendor.failures = [Answer(201, {}, is_done=True, hang=1.5)]
         vendor.fails = is_post
-        with pytest.raises(DeliveryError, match="could not be reached: ReadTimeoutError"):
+        with pytest.raises(DeliveryError, match="could not be reached: ReadTimeout"):
             follow(system, OPENED, None)
         assert sum(map(is_post, vendor.requests)) == 1
         vendor.failures, vendor.fails = [Answer(200, [], hang=1.5)], lambda _request: True

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from permission_guard.delivery.http.urllib3_session import Urllib3Session
+from permission_guard.delivery.http.httpx_session import HttpxSession
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class Request:
 class Answer:
     """What the server sends: a status, JSON or other text, and headers.
 
-    `hang` are seconds to wait before it, and `reset` closes the connection in the middle of the body. `is_done` is
-    whether the request is done, though a failure is sent.
+    `hang` are seconds to wait before it. `reset` resets the connection in the middle of the body, and `cut` closes it
+    there. `drip` are seconds to wait after each byte. `is_done` is whether the request is done, but a failure is sent.
     """
 
     status: int
@@ -46,6 +46,8 @@ class Answer:
     headers: Mapping[str, str] | None = None
     hang: float = 0.0
     reset: bool = False
+    cut: bool = False
+    drip: float = 0.0
     is_done: bool = False
 
 
@@ -130,13 +132,15 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Type": "application/json"} if body else {}
         for name, value in (headers | dict(answer.headers or {})).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) + 1_000 * answer.reset))
+        self.send_header("Content-Length", str(len(body) + 1_000 * (answer.reset or answer.cut)))
         self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
+        for part in (body[index : index + 1] for index in range(len(body))) if answer.drip else (body,):
+            self.wfile.write(part)
+            self.wfile.flush()
+            time.sleep(answer.drip)
         if answer.reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
+        self.close_connection = self.close_connection or answer.reset or answer.cut
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the method it overrides
         pass
@@ -155,7 +159,7 @@ class LoopbackSession:
     def __init__(self, base_url: str, vendor: Vendor) -> None:
         self._base_url = base_url
         self._vendor = vendor
-        self._session = Urllib3Session()
+        self._session = HttpxSession()
 
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout: float

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from permission_guard.config.deployed import to_deploy, validate_for
+from permission_guard.config.destinations import Channel, ChannelType, NamedTicketSystem, Route, TicketType
 from permission_guard.config.document import GuardConfig, RuleConfig, Tickets, Trust
 from permission_guard.config.read import read_config
 from permission_guard.config.settings import ValidationSettings
@@ -53,3 +55,44 @@ def test_an_invalid_document_is_refused_with_every_problem() -> None:
 def test_an_empty_document_is_accepted_by_every_stack(settings: ValidationSettings) -> None:
     """It is what people deploy when nothing else is accepted."""
     assert validate_for("{}", settings, now=NOW) == GuardConfig()
+
+
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:payments-AbCdEf"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:chat"
+ROUTED = GuardConfig(
+    channels={
+        "chat": Channel(type=ChannelType.AMAZON_Q, topic=TOPIC),
+        "payments": Channel(type=ChannelType.SLACK, secret=SECRET, channel="C0123ABCD"),
+    },
+    tickets=Tickets(systems={"shop": NamedTicketSystem(type=TicketType.JIRA, secret=SECRET)}),
+    routes=(Route(id="all", channels=("slack", "payments"), tickets=("shop", "opsitem")),),
+)
+
+
+def test_what_the_senders_may_not_use_is_refused_before_they_fail() -> None:
+    """Each problem names the parameter of the stack."""
+    with pytest.raises(ConfigurationDocumentError) as refused:
+        validate_for(to_deploy(ROUTED), ValidationSettings("jira"), now=NOW)
+    add = "does not have this ARN. Add it there, and deploy."
+    assert [str(problem) for problem in refused.value.problems] == [
+        f"tickets.systems.shop.secret: the stack's parameter TicketSecretArns {add}",
+        f"channels.chat.topic: the stack's parameter ChannelTopicArns {add}",
+        f"channels.payments.secret: the stack's parameter ChannelSecretArns {add}",
+        "routes[0].channels: the stack has no Slack channel of its own. Set SlackSecretArn, or remove slack.",
+        "routes[0].tickets: opsitem is not deployed: TicketSystem is jira. Remove it, or deploy it.",
+    ]
+
+
+def test_what_the_parameters_of_the_stack_have_is_accepted() -> None:
+    """Named ticket systems need no ticket system of the stack itself."""
+    given = {
+        "SLACK_SECRET_ARN": SECRET,
+        "CHANNEL_SECRET_ARNS": f"{TOPIC},{SECRET}",
+        "CHANNEL_TOPIC_ARNS": TOPIC,
+        "TICKET_SECRET_ARNS": SECRET,
+    }
+    settings = ValidationSettings.from_environment({"TICKET_SYSTEM": "opsitem", **given})
+    assert validate_for(to_deploy(ROUTED), settings, now=NOW) == ROUTED
+    only_named = replace(ROUTED, routes=(Route(id="shop", tickets=("shop",)),))
+    settings = ValidationSettings.from_environment({"TICKET_SYSTEM": "none", **given})
+    assert validate_for(to_deploy(only_named), settings, now=NOW) == only_named

@@ -47,6 +47,7 @@ HOSTILE_FINDING: Final = replace(
     changed_with=HOSTILE,
     changed_event=HOSTILE,
     changed_in=HOSTILE,
+    tags={"owner": HOSTILE},
 )
 HUGE_FINDING: Final = replace(
     OPENED,
@@ -58,6 +59,7 @@ HUGE_FINDING: Final = replace(
     function_arn="f" * 5_000,
     changed_by="c" * 5_000,
     changed_with="w" * 5_000,
+    tags={"owner": "o" * 5_000},
     evidence={"statement": {f"key{number}": "v" * 5_000 for number in range(20)}},
     remedies=tuple(Remedy(f"kind{number}", "x" * 2_400) for number in range(60)),
 )

@@ -128,6 +128,14 @@ def test_without_an_event_nobody_is_named() -> None:
     )
 
 
+def test_the_owner_of_the_function_is_named_by_its_tags() -> None:
+    """A channel can mention that person or team. Without one nobody is named."""
+    message = compose(replace(OPENED, tags={"team": "payments", "owner": "alice@example.com", "stage": "prod"}))
+    assert (message.owner, fact(message, "Owner")) == ("alice@example.com", ("alice@example.com",))
+    assert compose(replace(OPENED, tags={"team": "payments", "owner": ""})).owner == "payments"
+    assert (compose(OPENED).owner, fact(compose(OPENED), "Owner")) == ("", ())
+
+
 def test_why_it_matters_is_one_sentence() -> None:
     """The rule's page has the rest."""
     (why,) = [one for one in compose(OPENED).sections if one.title == "Why it matters"]

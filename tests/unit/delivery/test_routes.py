@@ -160,3 +160,11 @@ def test_tags_add_destinations_and_never_take_a_high_or_critical_finding_from_th
         assert set(found) >= set(without)
     assert found
     assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("severity", [Severity.HIGH, Severity.CRITICAL])
+def test_a_document_that_was_not_validated_takes_no_high_finding_by_its_tags_either(severity: Severity) -> None:
+    """The reader refuses such a route; the tags of a low finding may replace the default channels."""
+    only = route(tags={"team": "payments"}, only=True)
+    assert channels(replace(FUNCTION, severity=severity), only) == (*DEFAULT, "payments")
+    assert channels(replace(FUNCTION, severity=Severity.MEDIUM), only) == ("payments",)

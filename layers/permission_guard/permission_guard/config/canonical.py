@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig
 
 
-def canonical(config: GuardConfig | ExceptionEntry | Exclusion | ManagedElsewhere) -> dict[str, Any]:
+def canonical(config: GuardConfig | ExceptionEntry | Exclusion | ManagedElsewhere | Route) -> dict[str, Any]:
     """Return the document of a configuration or of a part. Reading it gives the same configuration."""
     document: dict[str, Any] = _document(config)
     return document

@@ -11,6 +11,7 @@ from permission_guard.config.read import validate_config
 from permission_guard.errors import ConfigurationDocumentError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from permission_guard.config.settings import ValidationSettings
@@ -33,7 +34,35 @@ def validate_for(text: str, settings: ValidationSettings, *, now: datetime) -> G
     effect.
     """
     config = validate_config(text, now=now)
-    if settings.ticket_system == "none" and config.tickets != Tickets():
-        message = "no ticket system is deployed. Deploy one with the parameter TicketSystem, or remove this key."
-        raise ConfigurationDocumentError([Problem("tickets", message)])
+    if problems := list(_not_deployed(config, settings)):
+        raise ConfigurationDocumentError(problems)
     return config
+
+
+def _not_deployed(config: GuardConfig, settings: ValidationSettings) -> Iterator[Problem]:
+    """Yield what asks for a ticket system, a channel or a secret that the stack does not have."""
+    if settings.ticket_system == "none" and not settings.ticket_secrets and config.tickets != Tickets():
+        message = "no ticket system is deployed. Deploy one with the parameter TicketSystem, or remove this key."
+        yield Problem("tickets", message)
+    for name, system in config.tickets.systems.items():
+        yield from _not_allowed(f"tickets.systems.{name}.secret", system.secret, settings.ticket_secrets, "Ticket")
+    for name, channel in config.channels.items():
+        yield from _not_allowed(f"channels.{name}.secret", channel.secret, settings.channel_secrets, "Channel")
+        yield from _not_allowed(f"channels.{name}.topic", channel.topic, settings.channel_topics, "Channel", "Topic")
+    for index, route in enumerate(config.routes):
+        if "slack" in route.channels and not settings.has_slack:
+            message = "the stack has no Slack channel of its own. Set SlackSecretArn, or remove slack."
+            yield Problem(f"routes[{index}].channels", message)
+        for name in route.tickets:
+            if name not in config.tickets.systems and name != settings.ticket_system:
+                message = f"{name} is not deployed: TicketSystem is {settings.ticket_system}. Remove it, or deploy it."
+                yield Problem(f"routes[{index}].tickets", message)
+
+
+def _not_allowed(
+    path: str, arn: str | None, allowed: Sequence[str], whose: str, what: str = "Secret"
+) -> Iterator[Problem]:
+    """Yield the problem of an ARN that the stack's parameter does not have."""
+    if arn is not None and arn not in allowed:
+        parameter = f"{whose}{what}Arns"
+        yield Problem(path, f"the stack's parameter {parameter} does not have this ARN. Add it there, and deploy.")

@@ -91,7 +91,7 @@ def _slack_mistake(text: str) -> str | None:
 
 SLACK_CHANNEL: Final = Text(
     shape="the ID of a Slack channel, such as C0123ABCD",
-    longest=32,
+    longest=31,
     pattern="[CGD][A-Z0-9]+",
     mistake=_slack_mistake,
 )

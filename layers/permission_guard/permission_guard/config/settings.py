@@ -65,14 +65,27 @@ class ConfigurationSettings:
 
 @record
 class ValidationSettings:
-    """What is deployed, for the function that validates configuration documents."""
+    """What is deployed, for the function that validates configuration documents.
+
+    `has_slack` is whether the stack itself sends to Slack. The others are the ARNs that the senders may use.
+    """
 
     ticket_system: str
+    has_slack: bool = False
+    channel_secrets: tuple[str, ...] = ()
+    channel_topics: tuple[str, ...] = ()
+    ticket_secrets: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings. ConfigurationError names a variable that is missing."""
-        return cls(ticket_system=_required(environment, "TICKET_SYSTEM"))
+        return cls(
+            ticket_system=_required(environment, "TICKET_SYSTEM"),
+            has_slack=bool(environment.get("SLACK_SECRET_ARN")),
+            channel_secrets=_listed(environment, "CHANNEL_SECRET_ARNS"),
+            channel_topics=_listed(environment, "CHANNEL_TOPIC_ARNS"),
+            ticket_secrets=_listed(environment, "TICKET_SECRET_ARNS"),
+        )
 
 
 @record
@@ -130,6 +143,7 @@ class MaintenanceSettings:
     """
 
     findings_table: str
+    deliveries_table: str
     alert_queue_url: str
     stack_name: str
     ticket_queue_url: str | None = None
@@ -139,6 +153,7 @@ class MaintenanceSettings:
         """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
+            deliveries_table=_required(environment, "DELIVERIES_TABLE"),
             alert_queue_url=_required(environment, "ALERT_QUEUE_URL"),
             stack_name=_required(environment, "STACK_NAME"),
             ticket_queue_url=environment.get("TICKET_QUEUE_URL") or None,
@@ -159,13 +174,17 @@ class PublishSettings:
 
 @record
 class AlertSettings:
-    """The settings of the function that sends alerts. Both channels are optional."""
+    """The settings of the function that sends alerts. Both channels are optional.
+
+    `stack_name` is for the commands that its digests show.
+    """
 
     findings_table: str
     deliveries_table: str
     topic_arn: str | None
     slack_secret_arn: str | None
     slack_webhook_prefix: str
+    stack_name: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -176,6 +195,7 @@ class AlertSettings:
             topic_arn=environment.get("TOPIC_ARN") or None,
             slack_secret_arn=environment.get("SLACK_SECRET_ARN") or None,
             slack_webhook_prefix=environment.get("SLACK_WEBHOOK_PREFIX") or "https://hooks.slack.com/",
+            stack_name=_required(environment, "STACK_NAME"),
         )
 
 
@@ -183,13 +203,14 @@ class AlertSettings:
 class TicketSettings:
     """The settings of the function that opens tickets.
 
-    `ticket_url` is where tickets are opened, and `ticket_secret_arn` the secret with the credentials; each is empty for
-    a system of AWS.
+    `ticket_queue_url` is the function's own queue. `ticket_url` is where tickets are opened, and
+    `ticket_secret_arn` the secret with the credentials; each is empty for a system of AWS.
     """
 
     findings_table: str
     deliveries_table: str
     ticket_system: str
+    ticket_queue_url: str = ""
     ticket_url: str = ""
     ticket_secret_arn: str = ""
 
@@ -200,6 +221,7 @@ class TicketSettings:
             findings_table=_required(environment, "FINDINGS_TABLE"),
             deliveries_table=_required(environment, "DELIVERIES_TABLE"),
             ticket_system=_required(environment, "TICKET_SYSTEM"),
+            ticket_queue_url=_required(environment, "TICKET_QUEUE_URL"),
             ticket_url=environment.get("TICKET_URL", ""),
             ticket_secret_arn=environment.get("TICKET_SECRET_ARN", ""),
         )
@@ -241,7 +263,7 @@ class FixSettings:
             auto_fix=_one_of(AutoFix, "AUTO_FIX", environment.get("AUTO_FIX") or AutoFix.RESTORE),
             max_fixes_an_hour=int(limit),
             decide_fix_arn=_required(environment, "DECIDE_FIX_ARN"),
-            owned_policies=tuple(filter(None, environment.get("OWNED_POLICY_ARNS", "").split(","))),
+            owned_policies=_listed(environment, "OWNED_POLICY_ARNS"),
             replaces_policies=environment.get("ATOMIC_NARROWING", "") == "true",
             invoke_events_log_group=log_group,
         )
@@ -293,6 +315,10 @@ def _one_of(choices: type[Choice], name: str, value: str) -> Choice:
     if value not in list(choices):
         raise ConfigurationError(f"{name} is {value!r:.50}; it must be one of {', '.join(choices)}")
     return choices(value)
+
+
+def _listed(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(filter(None, environment.get(name, "").split(",")))
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

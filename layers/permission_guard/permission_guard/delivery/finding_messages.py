@@ -32,15 +32,24 @@ _PROSE: Final = 4_000
 _LISTING: Final = 20_000
 _FUNCTIONS_SHOWN: Final = 10
 _EVENTS_SHOWN: Final = 3
+_DETAILED: Final = 3
+"""How many findings a message shows in detail."""
+_LISTED: Final = 10
+"""How many findings are in one list: Slack shows 2,500 characters of it."""
+_LINE: Final = 150
 _CHANGES: Final = frozenset({Transition.OPENED, Transition.REOPENED, Transition.RESOLVED, Transition.SUPPRESSED})
 """The transitions that a change of the state, or a person, led to; the others keep who made the last change."""
 
 
 def compose(*findings: Finding) -> Message:
-    """Return the message about a finding, or about several of one group, the worst first."""
+    """Return the message about a finding, or about several of one group, the worst first.
+
+    Of more than three findings all are listed, and the worst three shown in detail: every channel shows each of them.
+    """
     ordered = sorted(findings, key=lambda one: [*Severity].index(one.severity), reverse=True)
     first, *others = ordered
     more = f" (and {len(others)} more)" if others else ""
+    detailed = ordered[:_DETAILED]
     return Message(
         key="+".join(f"{one.id}-{one.revision}" for one in ordered),
         group=first.target_arn,
@@ -50,12 +59,12 @@ def compose(*findings: Finding) -> Message:
         state=state(first),
         severity=first.severity if needs_attention(first) else None,
         facts=tuple(_facts(first)),
-        sections=tuple(section for one in ordered for section in _sections(one, is_alone=not others)),
-        references=tuple(fact for one in ordered for fact in _references(one)),
-        evidence=tuple(section for one in ordered for section in _evidence(one, is_alone=not others)),
-        rest=f"See {', '.join(map(_show, ordered))}.",
-        findings=tuple(one.id for one in ordered),
+        sections=(*_lists(ordered), *(part for one in detailed for part in _sections(one, is_alone=not others))),
+        references=tuple(fact for one in detailed for fact in _references(one)),
+        evidence=tuple(section for one in detailed for section in _evidence(one, is_alone=not others)),
+        rest=f"See {', '.join(map(_show, detailed))}.",
         owner=one_line(first.owner, _FACT),
+        findings=tuple(one.id for one in ordered),
     )
 
 
@@ -133,6 +142,20 @@ def _functions(finding: Finding) -> str:
 
 
 # ── Why it matters and how to fix it ────────────────────────────────────────────────────────────────────────────────
+
+
+def _lists(findings: Sequence[Finding]) -> Iterator[Section]:
+    """Yield lists of all findings, if not all of them are shown in detail."""
+    if len(findings) <= _DETAILED:
+        return
+    for start in range(0, len(findings), _LISTED):
+        part = findings[start : start + _LISTED]
+        title = f"Findings {start + 1} to {start + len(part)} of {len(findings)}"
+        yield _listing(title, "\n".join(map(_line, part)))
+
+
+def _line(finding: Finding) -> str:
+    return f"[{finding.severity.upper()}] {finding.rule_id} {one_line(finding.title, _LINE)}: {finding.id}"
 
 
 def _sections(finding: Finding, *, is_alone: bool) -> Iterator[Section]:

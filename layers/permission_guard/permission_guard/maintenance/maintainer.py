@@ -81,8 +81,18 @@ class MaintenanceStore(MaintenanceStates, Baselines, Protocol):
         """Return which functions were not checked in both directions."""
 
 
+class WaitingChannels(Protocol):
+    """Says for which alert channels something waits."""
+
+    def channels(self) -> Sequence[str]:
+        """Return the names of the channels for which something waits."""
+
+
 class DigestSender(Protocol):
     """Has digests sent."""
+
+    def send_waiting(self, channel: str) -> None:
+        """Have what waits for an alert channel sent, as far as the channel's limit allows."""
 
     def send_digest(self, digest_id: str) -> None:
         """Have a stored digest sent; it is sent once, however often this is called."""
@@ -100,6 +110,7 @@ class Outcome(StrEnum):
 class Maintenance:
     """What one run did. `undos` counts the fixes that it requested to undo, and `reviews` the tickets to be read.
 
+    `waiting` are the names of the alert channels for which something waited.
     `unreadable` are ids of findings, and `failures` says what failed, with the reason.
     """
 
@@ -111,6 +122,7 @@ class Maintenance:
     unreadable: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     reviews: int = 0
+    waiting: tuple[str, ...] = ()
 
 
 class Maintainer:
@@ -128,6 +140,7 @@ class Maintainer:
         queue: DigestSender,
         metrics: MetricReader,
         *,
+        waiting: WaitingChannels,
         config: Callable[[], GuardConfig],
         clock: Callable[[], str],
         account: str,
@@ -140,6 +153,7 @@ class Maintainer:
         self._first_list = first_list
         self._queue = queue
         self._metrics = metrics
+        self._waiting = waiting
         self._config = config
         self._clock = clock
         self._account = account
@@ -150,6 +164,7 @@ class Maintainer:
     def run(self, remaining_time_in_millis: Callable[[], int]) -> Maintenance:
         """Do what is due. ConfigurationUnavailableError if the configuration cannot be read: then nothing is done."""
         run = _Run(self._config(), remaining_time_in_millis)
+        self._waiting_messages(run)
         state = self._store.state()
         try:
             state = self._watched(state, run)
@@ -160,6 +175,15 @@ class Maintainer:
         except ConflictError:
             return run.result(Outcome.OVERTAKEN)
         return run.result(Outcome.STOPPED if run.is_stopped or run.is_cut_short else Outcome.COMPLETE)
+
+    def _waiting_messages(self, run: _Run) -> None:
+        """Have sent what waits for the alert channels. It is requested again until nothing waits any more."""
+        try:
+            for channel in self._waiting.channels():
+                self._queue.send_waiting(channel)
+                run.waiting.append(channel)
+        except Exception as error:  # noqa: BLE001 - the next run repeats it; the rest is as urgent
+            run.failures.append(f"waiting messages: {type(error).__name__}: {error}")
 
     def _watched(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
         """Watch the functions whose policies were narrowed: request to undo a fix, or send a digest about it, once.
@@ -361,6 +385,7 @@ class _Run:
         self.digests: list[str] = []
         self.unreadable: frozenset[str] = frozenset()
         self.failures: list[str] = []
+        self.waiting: list[str] = []
 
     @property
     def is_stopped(self) -> bool:
@@ -383,6 +408,7 @@ class _Run:
             tuple(sorted(self.unreadable)),
             tuple(self.failures),
             self.reviews,
+            tuple(self.waiting),
         )
 
 

@@ -21,3 +21,8 @@ class AlertChannel(Protocol):
         `reference` is that of the last delivery about the same finding. Return that of this delivery, None if it has
         none.
         """
+
+
+def has_threads(channel: AlertChannel) -> bool:
+    """Return whether later messages about a finding follow its first one: the channel has an attribute that says so."""
+    return bool(getattr(channel, "has_threads", False))

@@ -15,7 +15,7 @@ MAX_BODY = 4_000_000
 
 
 class HttpError(PermissionGuardError):
-    """A request got no whole response. The text is the type of the library's error: its own text may name secrets."""
+    """A request got no whole response. Of the library's error it names only the type: its text may have secrets."""
 
 
 @record

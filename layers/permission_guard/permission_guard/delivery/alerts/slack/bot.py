@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from permission_guard.delivery.message import Message
 
 API: Final = "https://slack.com/api/"
-"""The address of Slack's Web API; a deployment can set another one (GovSlack, a test)."""
+"""The address of Slack's Web API. GovSlack has another one."""
 
 _CONVERSATION: Final = re.compile(r"[CGD][A-Z0-9]{1,30}", re.ASCII)
 _TIMESTAMP: Final = re.compile(r"\d{10,12}\.\d{6}", re.ASCII)
@@ -107,6 +107,8 @@ class SlackBot:
     `conversation` is the id of the channel, such as C0123ABCD. `owners` has the id of a Slack user or user group for
     each owner. ConfigurationError if the conversation is not such an id.
     """
+
+    has_threads = True
 
     def __init__(
         self,
