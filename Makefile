@@ -119,6 +119,10 @@ test-conformance: setup $(PRISM)/node_modules/.synced ## Test against recorded e
 	@[ -n "$(MATERIAL)" ] || { echo "Name the folder with the material (cloudtrail, corpus, oracles, specs): make test-conformance MATERIAL=<folder>" >&2; exit 2; }
 	@MATERIAL="$(abspath $(MATERIAL))" $(BIN)/python -m pytest tests/conformance -q
 
+.PHONY: test-browser
+test-browser: .venv/.synced ## Test alerts and tickets in Chromium: a reader sees all of them, and nothing in a name acts
+	@$(BIN)/python -m pytest tests/browser -q
+
 .PHONY: fuzz
 fuzz: .venv/.synced ## Send mutated events to each handler, and mutated items to each reader of a table (COUNT=10000, SEED=1)
 	@FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/fuzz -q -n auto --dist=loadfile
@@ -132,7 +136,7 @@ simulate-fixes: .venv/.synced ## Interrupt every fix at every call, let two work
 	@$(BIN)/python -m tests.simulation fixes $(if $(EVERY),--every)
 
 .PHONY: simulate-mutations
-simulate-mutations: .venv/.synced ## Check the simulation: it must find each of ten deliberate faults (SEEDS=2000)
+simulate-mutations: .venv/.synced ## Check the simulation: it must find each of twelve deliberate faults (SEEDS=2000)
 	@$(BIN)/python -m tests.simulation.mutations $(if $(SEEDS),--seeds $(SEEDS))
 
 .PHONY: prove
@@ -162,6 +166,10 @@ generate: .venv/.synced ## Write what is generated: rule pages, the finding's sc
 	@$(EXPORT_LAYER) > $(LAYER)/requirements.txt
 	@$(EXPORT_SENDERS) > $(SENDERS)/requirements.txt
 	@$(BIN)/python -m tools.generate
+
+.PHONY: pictures
+pictures: .venv/.synced ## Write the pictures of an alert and a ticket in docs/pictures, with Chromium
+	@$(BIN)/python -m tools.pictures
 
 .PHONY: sbom
 sbom: .venv/.synced ## Write the software bill of materials of what is deployed, as CycloneDX (OUTPUT=dist/permission-guard.cdx.json)
@@ -214,7 +222,7 @@ build-PermissionGuardLayer:
 	@mkdir -p "$(ARTIFACTS_DIR)/python"
 	@cp -R $(LAYER)/permission_guard "$(ARTIFACTS_DIR)/python/"
 	@find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
-	@rm "$(ARTIFACTS_DIR)"/python/permission_guard/offline/*.json.xz # for checks without AWS only
+	@rm "$(ARTIFACTS_DIR)"/python/permission_guard/offline/*.json.xz # for what the command line does without AWS
 	@$(INSTALL) $(LAYER)/requirements.txt
 	@rm -rf "$(ARTIFACTS_DIR)/python/.lock" "$(ARTIFACTS_DIR)/python/bin"
 

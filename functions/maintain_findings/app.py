@@ -35,6 +35,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         "UndosRequested": done.undos,
         "DigestsDue": len(done.digests),
         "TicketReviewsRequested": done.reviews,
+        "ChannelsWaiting": len(done.waiting),
         "FindingsUnreadable": len(done.unreadable) + len(done.failures),
     }.items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

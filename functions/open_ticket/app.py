@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Metrics
 
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
-from permission_guard.bootstrap.tickets import ticket_reviewer, ticket_updater
+from permission_guard.bootstrap.tickets import summary_writer, ticket_reviewer, ticket_updater
 from permission_guard.bus.batch import process_batch
-from permission_guard.bus.ticket_reviews import REVIEW_DETAIL_TYPE, read_ticket_review
+from permission_guard.bus.security_hub import IMPORTED_DETAIL_TYPE, SECURITY_HUB_SOURCE, read_imported
+from permission_guard.bus.ticket_reviews import (
+    REVIEW_DETAIL_TYPE,
+    SUMMARY_DETAIL_TYPE,
+    read_summary_review,
+    read_ticket_review,
+)
 from permission_guard.delivery.transitions import log_deliveries, log_results
 
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from permission_guard.bus.events import BusEvent
+    from permission_guard.bus.ticket_reviews import TicketReview
     from permission_guard.config.document import GuardConfig
 
 logger = function_logger("open_ticket")
@@ -32,8 +40,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Update the tickets for a batch of messages; return the messages to deliver again."""
 
     def ticket(config: GuardConfig) -> dict[str, Any]:
-        others = {REVIEW_DETAIL_TYPE: lambda detail: _review(detail, config)}
-        return process_batch(event, lambda one: _ticket(one, config), logger, metrics, others)
+        others = {
+            REVIEW_DETAIL_TYPE: lambda detail: _review(detail, config),
+            SUMMARY_DETAIL_TYPE: lambda detail: _summarize(detail, config),
+            IMPORTED_DETAIL_TYPE: lambda detail: _read_back(detail, config),
+        }
+        sources = {IMPORTED_DETAIL_TYPE: SECURITY_HUB_SOURCE}
+        return process_batch(event, lambda one: _ticket(one, config), logger, metrics, others, sources=sources)
 
     return with_configuration(event, os.environ, logger, metrics, ticket)
 
@@ -45,7 +58,22 @@ def _ticket(event: BusEvent, config: GuardConfig) -> None:
 
 
 def _review(detail: Mapping[str, Any], config: GuardConfig) -> None:
-    requested = read_ticket_review(detail)
+    _read_ticket(read_ticket_review(detail), config)
+
+
+def _read_back(detail: Mapping[str, Any], config: GuardConfig) -> None:
+    requested = read_imported(detail, datetime.now(UTC))
+    if requested is not None:
+        _read_ticket(requested, config)
+
+
+def _read_ticket(requested: TicketReview, config: GuardConfig) -> None:
     review = ticket_reviewer(os.environ, config)
     if review is not None:
         log_results({"finding_id": requested.finding_id}, review(requested), logger, metrics)
+
+
+def _summarize(detail: Mapping[str, Any], config: GuardConfig) -> None:
+    summarize = summary_writer(os.environ, config)
+    if summarize is not None:
+        log_results({"summary": True}, summarize(is_review=read_summary_review(detail)), logger, metrics)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Metrics
 
-from permission_guard.bootstrap.alerts import alert_sender, digest_sender, test_sender
+from permission_guard.bootstrap.alerts import alert_sender, digest_sender, test_sender, waiting_sender
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE, read_alert_test
 from permission_guard.bus.batch import process_batch
 from permission_guard.bus.digests import DIGEST_DETAIL_TYPE, read_digest_id
-from permission_guard.bus.events import readable_events
+from permission_guard.bus.waiting import WAITING_DETAIL_TYPE, read_waiting_channel
 from permission_guard.delivery.transitions import log_deliveries, log_results
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -30,29 +31,36 @@ metrics = Metrics(namespace="PermissionGuard", service="send_alert")
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Send the alerts for a batch of messages; return the messages to deliver again."""
+    region, account = context.invoked_function_arn.split(":")[3:5]
 
     def alert(config: GuardConfig) -> dict[str, Any]:
-        batch = readable_events(event)
-        return process_batch(event, lambda one: _alert(one, batch, config), logger, metrics, OTHERS)
+        others = {
+            DIGEST_DETAIL_TYPE: partial(_digest, config),
+            TEST_DETAIL_TYPE: partial(_test, config),
+            WAITING_DETAIL_TYPE: partial(_waiting, config, account, region),
+        }
+        return process_batch(event, lambda one: _alert(one, config), logger, metrics, others)
 
     return with_configuration(event, os.environ, logger, metrics, alert)
 
 
-def _alert(event: BusEvent, batch: Sequence[BusEvent], config: GuardConfig) -> None:
-    log_deliveries(event, alert_sender(os.environ, config)(event, batch), logger, metrics)
+def _alert(event: BusEvent, config: GuardConfig) -> None:
+    log_deliveries(event, alert_sender(os.environ, config)(event), logger, metrics)
 
 
-def _digest(detail: Mapping[str, Any]) -> None:
+def _digest(config: GuardConfig, detail: Mapping[str, Any]) -> None:
     digest_id = read_digest_id(detail)
-    log_results({"digest_id": digest_id}, digest_sender(os.environ)(digest_id), logger, metrics)
+    log_results({"digest_id": digest_id}, digest_sender(os.environ, config)(digest_id), logger, metrics)
 
 
-def _test(detail: Mapping[str, Any]) -> None:
+def _test(config: GuardConfig, detail: Mapping[str, Any]) -> None:
     test = read_alert_test(detail)
-    log_results({"test_message": test.id, "by": test.by}, test_sender(os.environ)(test), logger, metrics)
+    log_results({"test_message": test.id, "by": test.by}, test_sender(os.environ, config)(test), logger, metrics)
 
 
-OTHERS = {DIGEST_DETAIL_TYPE: _digest, TEST_DETAIL_TYPE: _test}
-"""What handles the messages that are not about a finding, by their detail-type."""
+def _waiting(config: GuardConfig, account: str, region: str, detail: Mapping[str, Any]) -> None:
+    channel = read_waiting_channel(detail)
+    send = waiting_sender(os.environ, config, account, region)
+    log_results({"waiting_for": channel}, send(channel), logger, metrics)

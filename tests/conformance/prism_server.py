@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 import pytest
-from permission_guard.delivery.http.urllib3_session import Urllib3Session
 
+from permission_guard.delivery.http.httpx_session import HttpxSession
 from tests.conformance.material import SPECS
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ _SECONDS = 60.0
 
 
 class Prism:
-    """A server on loopback for one document. With `upstream` it is a proxy to it; without, it answers examples.
+    """A proxy on loopback, for one document, to a server. Prism's own examples would not fit the documents.
 
-    With `--errors` Prism answers an invalid request itself, and the upstream does not get it. An answer of the upstream
+    With `--errors` Prism answers an invalid request itself, and the server does not get it. An answer of the server
     that is not valid becomes HTTP 500.
     """
 
-    def __init__(self, document: str, upstream: str | None = None) -> None:
+    def __init__(self, document: str, upstream: str) -> None:
         self._document = SPECS / document
         self._upstream = upstream
 
@@ -48,9 +48,7 @@ class Prism:
         node = shutil.which("node")
         if node is None or not PROGRAM.exists():
             pytest.fail(MISSING, pytrace=False)
-        mode = ["mock", str(self._document)]
-        if self._upstream is not None:
-            mode = ["proxy", str(self._document), self._upstream]
+        mode = ["proxy", str(self._document), self._upstream]
         options = ["--errors", "--host", "127.0.0.1", "--port", "0"]
         self._process = subprocess.Popen(
             [node, str(PROGRAM), *mode, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -89,7 +87,7 @@ class PrismSession:
     def __init__(self, host: str, prism: Prism) -> None:
         self._host = host
         self._prism = prism
-        self._session = Urllib3Session()
+        self._session = HttpxSession()
         self.requests = 0
 
     def request(
@@ -106,9 +104,18 @@ class PrismSession:
 
 
 def assert_valid(response: HttpResponse) -> None:
-    """Raise AssertionError with what Prism found: in its header, or in its own answer to a request that it refuses."""
-    found = json.loads(response.headers.get("sl-violations", "[]"))
-    if not found and response.headers.get("content-type") == "application/problem+json":
-        problem = json.loads(response.body)
+    """Raise AssertionError with what Prism found in a request or its response."""
+    found = violations(response.headers, response.body)
+    assert not found, "\n".join(found)
+
+
+def violations(headers: Mapping[str, str], body: bytes) -> list[str]:
+    """Return what Prism found, from the header of a response, or from its own answer to a request that it refuses.
+
+    The names of headers are in lower case.
+    """
+    found = json.loads(headers.get("sl-violations", "[]"))
+    if not found and headers.get("content-type") == "application/problem+json":
+        problem = json.loads(body)
         found = problem.get("validation") or [{"location": [], "message": problem["title"]}]
-    assert not found, "\n".join(f"{'.'.join(one['location'])}: {one['message']}" for one in found)
+    return [f"{'.'.join(one['location'])}: {one['message']}" for one in found]

@@ -15,9 +15,15 @@ from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.tables.decisions import DecisionTable
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.quotas import QuotaTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
+from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.aws.tables.waiting_findings import WaitingTable as WaitingFindings
+from permission_guard.config.document import AlertLimit, TicketLimit
 from permission_guard.delivery.ledger import Claim
+from permission_guard.delivery.tickets.summary import Waiting, WaitingEnd
+from permission_guard.delivery.waiting import waiting_finding
 from permission_guard.errors import ConflictError, DeliveryBusyError, RequestRefusedError
 from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.decisions import DecisionKind
@@ -150,6 +156,50 @@ def use_ledger(use: Use) -> None:
     use(lambda: (type(after), after.reference))
 
 
+def use_waiting_list(use: Use) -> None:
+    """Count new tickets, and let findings wait."""
+    table, limit = WaitingFindings(use.tables.dynamodb, use.tables.deliveries), TicketLimit(tickets=2)
+    for finding_id in ("1", "2", "1", "3"):
+        use(table.take, "ticket:opsitem", finding_id, limit, AT)
+    first, second = (Waiting.of(finding_of(ORDERS, number), AT) for number in (1, 2))
+    use(table.end, "ticket:opsitem", first.finding_id, WaitingEnd.TICKET, AT)
+    for one in (first, first, second):
+        use(table.begin, "ticket:opsitem", one)
+    for _ in range(2):
+        use(table.end, "ticket:opsitem", first.finding_id, WaitingEnd.TICKET, AT)
+    use(table.findings, "ticket:opsitem", AT)
+    use(table.begin, "ticket:opsitem", first)
+    use(table.findings, "ticket:opsitem", AT)
+    use(table.findings, "ticket:shop", AT)
+
+
+def use_limits(use: Use) -> None:
+    """Count messages, let findings wait, and remove them."""
+    quota = QuotaTable(use.tables.dynamodb, use.tables.deliveries)
+    waiting = WaitingTable(use.tables.dynamodb, use.tables.deliveries, wait=lambda _seconds: None)
+    ledger = DeliveryTable(use.tables.dynamodb, use.tables.deliveries)
+    limit = AlertLimit(messages=2, minutes=10)
+    for spare in (1, 1, 0, 0):
+        use(lambda spare=spare: quota.take("slack", limit, AT, spare=spare))
+    use(waiting.channels)
+    for number in (1, 2, 3):
+        finding = finding_of(ORDERS, number)
+        claim = ledger.claim(finding.id, "slack", 1, AT)
+        assert isinstance(claim, Claim)
+        use(waiting.postpone, claim, waiting_finding(finding, None), AT)
+        use(waiting.postpone, claim, waiting_finding(finding, None), AT)
+    use(waiting.channels)
+    use(waiting.item, "slack", "missing")
+    use(waiting.item, "slack", finding_of(ORDERS, 1).id)
+    items = use(waiting.items, "slack")
+    claim = ledger.claim("WAITING", "slack", 1, AT)
+    assert isinstance(claim, Claim)
+    use(waiting.sent, replace(claim, token="other"), items[:1])
+    use(waiting.sent, claim, [replace(items[0], stored={"S": "{}"}), items[1]])
+    use(waiting.items, "slack")
+    use(waiting.sent, claim, [items[1]])
+
+
 def without_time(items: Iterable[dict[str, Any]]) -> Counter[str]:
     """Return items as text, without random tokens and what depends on the current time."""
     volatile = ("locked_by", "expires_at")
@@ -182,7 +232,7 @@ def used(aws: Aws) -> tuple[list[Any], list[Counter[str]]]:
     """Use every table; return what it answered, and the items of each table."""
     tables = make_tables(aws)
     use = Use(tables)
-    for part in (use_findings, use_decisions, use_index, use_ledger):
+    for part in (use_findings, use_decisions, use_index, use_ledger, use_waiting_list, use_limits):
         part(use)
     names = (tables.findings, tables.deliveries, tables.decisions)
     return use.answers, [without_time(tables.dynamodb.scan(TableName=name)["Items"]) for name in names]

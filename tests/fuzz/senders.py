@@ -46,9 +46,14 @@ def sender(
     def may_write(write: Write, _payloads: Sequence[Any]) -> bool:
         if FORGED in json.dumps(write.params):
             return False
+        if write.operation == "dynamodb:PutItem":  # of the count of a channel's messages
+            item = write.params["Item"]
+            return item["finding_id"]["S"] == "QUOTA" and item["channel"]["S"] in channels
         if write.operation != "dynamodb:UpdateItem":
             return may_send(write)
-        return write.params["TableName"] == DELIVERIES and write.params["Key"]["channel"]["S"] in channels
+        key = write.params["Key"]
+        named = (key["channel"]["S"], key["finding_id"]["S"].partition("/")[2])
+        return write.params["TableName"] == DELIVERIES and any(name in channels for name in named)
 
     return Fuzz(
         function=function,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.tables.decisions import DecisionReader
-from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_items import read_finding
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.findings import FindingsTable
@@ -22,9 +21,8 @@ from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.delivery.alerts.sns.message import publication
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.formats.plain import text
-from permission_guard.delivery.ledger import Claim, Skip
 from permission_guard.delivery.tickets.ops_item.content import content
-from permission_guard.errors import UNREADABLE, ConflictError, DeliveryBusyError, MalformedEventError
+from permission_guard.errors import UNREADABLE, MalformedEventError
 from permission_guard.findings.checkpoint import Checkpoint, CheckRun, still_relevant
 from permission_guard.findings.fit import fit
 from permission_guard.findings.lifecycle import Change
@@ -37,7 +35,7 @@ from permission_guard.model.role_permissions import Permission, RequiredPermissi
 from permission_guard.model.targets import Direction, RoleTarget
 from permission_guard.sweep.sweep import Step
 from tests.fakes import ACCOUNT, NOW, QUEUE_ARN
-from tests.fuzz.aws import DECISIONS, DELIVERIES, FINDINGS, ORDERS, OTHERS, FakeAws, function_arn, role_arn
+from tests.fuzz.aws import DECISIONS, FINDINGS, ORDERS, OTHERS, FakeAws, function_arn, role_arn
 from tests.fuzz.harness import COUNT, SEED
 from tests.fuzz.material import (
     CHECKPOINT,
@@ -312,29 +310,3 @@ def test_a_damaged_entry_does_not_hide_the_functions_of_a_role() -> None:
             aws.tables.put(FINDINGS, dict(item))
         index = RoleIndex(aws.client("dynamodb"), FINDINGS, FunctionReader(aws.client("lambda")))
         assert target_of(OTHERS[0]) in index.functions_of_roles((role, other))[role], seed
-
-
-def test_a_damaged_delivery_record_is_read_or_rejected() -> None:
-    """A claim succeeds, or is skipped, or fails for this one finding: nothing else is raised."""
-    aws = FakeAws()
-    ledger = DeliveryTable(aws.client("dynamodb"), DELIVERIES)
-    sample: Item = {
-        "finding_id": {"S": "cee529e84633a62d46d03b2a1ea636a0"},
-        "channel": {"S": "sns"},
-        "revision": {"N": "2"},
-        "reference": {"S": "oi-000000000001"},
-        "locked_until": {"N": "1795169400000"},
-        "locked_by": {"S": "5d3c1a522b3f4d4e9c5b0a1b2c3d4e5f"},
-        "expires_at": {"N": "1795169400"},
-    }
-    outcomes: dict[type, int] = {Claim: 0, Skip: 0}
-    for seed, item in mutated([sample], ("finding_id", "channel")):
-        aws.start()
-        aws.tables.put(DELIVERIES, item)
-        try:
-            outcomes[type(ledger.claim(item["finding_id"]["S"], "sns", Random(seed).choice((2, 3)), AT))] += 1
-        except (ConflictError, DeliveryBusyError, *UNREADABLE) as error:
-            outcomes[type(error)] = outcomes.get(type(error), 0) + 1
-        except Exception as error:
-            raise AssertionError(f"seed {seed}: {item}") from error
-    assert all(outcomes[one] for one in (Claim, Skip))

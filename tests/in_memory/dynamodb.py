@@ -145,7 +145,7 @@ class Tables(Service):
             raise _invalid("Consistent reads are not supported on global secondary indexes")
         require_names(request)
         found = (item for item in table.items.values() if holds(condition, item, request))
-        items = [_copied(item) for item in table.sorted(found, request.get("IndexName"))]
+        items = [_copied(item) for item in table.sorted(found, request.get("IndexName"))][: request.get("Limit")]
         return {"Items": items, "Count": len(items)}
 
     def _scan(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,10 +190,10 @@ class Tables(Service):
         _require_distinct(keys, "Transaction request cannot include multiple operations on one item")
         if sum(item_size(one["Item"]) for _, one in actions if "Item" in one) > limits.TRANSACTION:
             raise _invalid("Transaction request is over the limit of 4 MB")
-        planned, reasons = list[tuple[Table, Item]](), list[dict[str, Any]]()
+        planned, reasons = list[Item | None](), list[dict[str, Any]]()
         for table, (kind, one) in zip(tables, actions, strict=True):
             try:
-                planned.append((table, _ACTIONS[kind](table, one)))
+                planned.append(_ACTIONS[kind](table, one))
                 reasons.append({"Code": "None"})
             except RejectedError as error:
                 reasons.append({"Code": _REASONS[error.code], "Message": error.message, **error.reply})
@@ -201,8 +201,8 @@ class Tables(Service):
             codes = ", ".join(reason["Code"] for reason in reasons)
             text = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
             raise RejectedError("TransactionCanceledException", text, CancellationReasons=reasons)
-        for table, item in planned:
-            self._store(table, item)
+        for (name, key), item in zip(keys, planned, strict=True):
+            self._write(self.tables[name], key, item)
         return {}
 
     def _batch_write_item(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,9 +224,15 @@ class Tables(Service):
         return self.tables[request["TableName"]]
 
     def _store(self, table: Table, item: Item) -> None:
-        key = table.key(item)
-        old, table.items[key] = table.items.get(key), item
-        self._record(table, old, item)
+        self._write(table, table.key(item), item)
+
+    def _write(self, table: Table, key: tuple[str, str], item: Item | None) -> None:
+        """Store an item, or delete it."""
+        old = table.items.pop(key, None)
+        if item is not None:
+            table.items[key] = item
+        if old is not None or item is not None:
+            self._record(table, old, item)
 
     def _record(self, table: Table, old: Item | None, new: Item | None, **more: Any) -> None:
         """Write a record into the stream. A write that changes nothing has none.
@@ -270,7 +276,7 @@ _PARAMETERS = {
     "CreateTable": {"TableName", *_CREATE},
     "GetItem": {"TableName", "Key", "ConsistentRead"},
     "PutItem": {"Item", *_ACTION, *_PLACEHOLDERS},
-    "Query": {"TableName", "IndexName", "KeyConditionExpression", "ConsistentRead", *_PLACEHOLDERS},
+    "Query": {"TableName", "IndexName", "KeyConditionExpression", "ConsistentRead", "Limit", *_PLACEHOLDERS},
     "Scan": {"TableName", "ConsistentRead"},
     "TransactWriteItems": {"TransactItems", "ClientRequestToken"},
     "UpdateItem": {"Key", "UpdateExpression", "ReturnValues", *_ACTION, *_PLACEHOLDERS},
@@ -297,7 +303,16 @@ def _update(table: Table, request: Mapping[str, Any]) -> Item:
     return item
 
 
-_ACTIONS = {"Put": _put, "Update": _update}
+def _delete(table: Table, request: Mapping[str, Any]) -> None:
+    """Check what a Delete deletes. RejectedError if its condition fails."""
+    _require_condition(table, request, request["Key"])
+
+
+_ACTIONS: Mapping[str, Callable[[Table, Mapping[str, Any]], Item | None]] = {
+    "Delete": _delete,
+    "Put": _put,
+    "Update": _update,
+}
 _REASONS = {"ConditionalCheckFailedException": "ConditionalCheckFailed", "ValidationException": "ValidationError"}
 """The reasons for which a transaction is cancelled, by the error of the action alone.
 

@@ -384,6 +384,7 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         account = Account(lambda: capsys.readouterr().out)
         monkeypatch.setenv("CHECK_QUEUE_URL", account.queue("checks"))
         monkeypatch.setenv("ALERT_QUEUE_URL", account.queue("alerts"))
+        monkeypatch.setenv("TICKET_QUEUE_URL", account.queue("tickets"))
         read = SimpleNamespace(read=lambda: ConfigurationRead(account.config))
         monkeypatch.setattr(configuration, "_deployed", lambda _settings: read)
         yield account

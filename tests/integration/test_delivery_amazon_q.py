@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from permission_guard.delivery.alerts.amazon_q.channel import AmazonQChannel
-from permission_guard.delivery.alerts.amazon_q.message import literal
 from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.chat import literal
 from permission_guard.errors import ConfigurationError, DeliveryError
 from permission_guard.model.verdicts import Remedy
 from tests.integration.alerts.amazon_q import TOPIC, AmazonQ

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from permission_guard.aws.readers.secrets import BotTokenSecret, CredentialsSecret, WebhookSecret
+from permission_guard.aws.readers.secrets import AppriseSecret, BotTokenSecret, CredentialsSecret, WebhookSecret
 from permission_guard.errors import ConfigurationError, DeliveryError
 
 if TYPE_CHECKING:
@@ -224,5 +224,41 @@ def test_another_token_is_a_configuration_error_that_names_the_secret_and_not_th
     holds(stubber, SecretString=secret)
     with pytest.raises(ConfigurationError, match=f"{ARN} has no bot token, which begins with xoxb-") as raised:
         BotTokenSecret(client, ARN).get()
+    assert "Zx9Qsecret" not in "".join(traceback.format_exception(raised.value))
+    assert raised.value.__context__ is None
+
+
+APPRISE = ("discord://1/Zx9Qsecret", "jsons://user:Zx9Qsecret@hooks.example.com")
+
+
+@pytest.mark.parametrize(
+    "secret", ["\n".join(APPRISE), f"\n {APPRISE[0]} \r\n\n{APPRISE[1]}\n", json.dumps({"urls": APPRISE})]
+)
+def test_the_secret_has_the_urls_of_apprise(client: SecretsManagerClient, stubber: Stubber, secret: str) -> None:
+    """One on each line, or as JSON."""
+    holds(stubber, SecretString=secret)
+    assert AppriseSecret(client, ARN).get() == APPRISE
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        " \n",
+        "discord://1/Zx9Qsecret x",
+        "discord://1/Zx9Qsecret\u0430",
+        '{"urls": []}',
+        '{"urls": "discord://1/Zx9Qsecret"}',
+        '{"urls": [["discord://1/Zx9Qsecret"]]}',
+        '{"url": "discord://1/Zx9Qsecret"}',
+        '{"urls": ["discord://1/Zx9Qsecret"',
+    ],
+)
+def test_a_secret_without_urls_of_apprise_is_a_configuration_error(
+    client: SecretsManagerClient, stubber: Stubber, secret: str
+) -> None:
+    """It names the secret and not the value."""
+    holds(stubber, SecretString=secret)
+    with pytest.raises(ConfigurationError, match=f"{ARN} has no Apprise URLs") as raised:
+        AppriseSecret(client, ARN).get()
     assert "Zx9Qsecret" not in "".join(traceback.format_exception(raised.value))
     assert raised.value.__context__ is None

@@ -13,10 +13,13 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
+from permission_guard.bootstrap import tickets
 from permission_guard.delivery.tickets.base import follow
 from permission_guard.delivery.tickets.security_hub.system import SecurityHubFindings
 from permission_guard.errors import DeliveryError
+from permission_guard.findings.lifecycle import Change
 from tests.in_memory.security_hub import SecurityHub as InMemorySecurityHub
+from tests.integration.conftest import sqs_event
 from tests.integration.test_delivery_ops_items import Body, check
 from tests.integration.tickets.contract import (
     APPLIED,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
     from permission_guard.delivery.tickets.base import TicketSystem
+    from tests.integration.conftest import Account, Run
 
 PRODUCT = "arn:aws:securityhub:us-east-1:123456789012:product/123456789012/default"
 PEOPLES = {"Workflow", "Note", "UserDefinedFields", "VerificationState"}
@@ -227,6 +231,71 @@ class TestSecurityHub(TicketSystemContract):
         monkeypatch.setattr(peer.client, "get_findings", fail)
         with pytest.raises(DeliveryError, match=r"GetFindings failed with EndpointConnectionError$"):
             follow(system, OPENED, None)
+
+
+class Inbox:
+    """The ticket function behind the rule: it gets the event of each change that the rule's pattern lets through."""
+
+    def __init__(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TICKET_SYSTEM", "securityhub")
+        self.hub, self._account = SecurityHub(), account
+        system = SecurityHubFindings(self.hub.client, ticking().__next__)
+        monkeypatch.setattr(tickets, "ticket_system", lambda *_settings: system)
+        account.table.put_finding(Change(OPENED, None))
+        self.handle({"source": "permission-guard", "detail-type": "Finding Opened", "detail": OPENED.to_document()})
+
+    def handle(self, event: dict[str, Any]) -> Run:
+        self.hub.calls.clear()
+        return self._account.run("open_ticket", sqs_event(event))
+
+    def imported(self, **changed: Any) -> dict[str, Any]:
+        """Return the event about the finding as it is now."""
+        (document,) = self.hub.findings.values()
+        return {
+            "source": "aws.securityhub",
+            "detail-type": "Security Hub Findings - Imported",
+            "detail": {"findings": [{**document, **changed}]},
+        }
+
+
+@pytest.fixture
+def inbox(account: Account, monkeypatch: pytest.MonkeyPatch) -> Inbox:
+    """Return the ticket function with a finding that it has imported."""
+    return Inbox(account, monkeypatch)
+
+
+def test_a_finding_that_a_person_resolved_gets_its_comment_at_once(inbox: Inbox) -> None:
+    """The events of the bot's own writes lead to no other write, also while Security Hub shows the old state."""
+    reference = f"permission-guard/{OPENED.id}"
+    inbox.hub.close(reference)
+    before = dict(inbox.hub.findings[reference])
+    assert inbox.handle(inbox.imported()).failed == []
+    assert inbox.hub.calls == ["GetFindings", "BatchUpdateFindings", "BatchImportFindings"]
+    now = datetime.now(UTC).isoformat()
+    inbox.hub.findings[reference]["Note"] |= {"UpdatedAt": now}
+    after = dict(inbox.hub.findings[reference])
+    inbox.hub.findings[reference] = before
+    assert inbox.handle(inbox.imported(Note=after["Note"])).failed == []
+    assert inbox.hub.calls == []
+    inbox.hub.findings[reference] = after
+    assert inbox.handle(inbox.imported(Note=None)).failed == []
+    assert inbox.hub.calls == ["GetFindings"]
+    assert inbox.hub.findings[reference]["Workflow"] == {"Status": "RESOLVED"}
+
+
+def test_a_forged_event_of_security_hub_closes_and_comments_nothing(inbox: Inbox) -> None:
+    """The workflow status is that of Security Hub, and the finding that of the table."""
+    (document,) = inbox.hub.findings.values()
+    before = dict(document)
+    forged = inbox.imported(Workflow={"Status": "RESOLVED"}, Title="forged", RecordState="ARCHIVED")
+    assert inbox.handle(forged).failed == []
+    assert inbox.hub.calls == ["GetFindings"]
+    unknown = {**document["ProductFields"], "permission-guard/finding": "0" * 32}
+    run = inbox.handle(inbox.imported(ProductFields=unknown))
+    assert run.line("not reviewed: the finding does not exist any more")["finding_id"] == "0" * 32
+    assert inbox.hub.calls == []
+    assert inbox.handle(inbox.imported(ProductFields={})).failed != []
+    assert inbox.hub.findings == {document["Id"]: before}
 
 
 def test_moto_accepts_the_life_of_a_finding() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from permission_guard.aws.tables.maintenance import MaintenanceTable
 from permission_guard.bus.digests import digest_body
-from permission_guard.config.document import ExceptionEntry, GuardConfig
+from permission_guard.bus.events import event_body
+from permission_guard.config.document import AlertLimit, Alerts, ExceptionEntry, GuardConfig
 from permission_guard.errors import ConfigurationError, ConflictError
 from permission_guard.findings.baseline import Baseline, BaselineStatus
 from permission_guard.findings.lifecycle import Change
@@ -52,7 +53,7 @@ def test_a_suppression_whose_time_has_passed_ends(account: Account) -> None:
     suppress(account, FUTURE, id="later", function_arn=OTHER.arn)
     run = account.run("maintain_findings", SCHEDULED)
     assert run.answer == {"complete": True, "reopened": 2, "suppressed": 0}
-    assert run.counts == {"MaintenanceCompleted": 1, "SuppressionsEnded": 2}
+    assert run.counts == {"MaintenanceCompleted": 1, "SuppressionsEnded": 2, "TicketReviewsRequested": 3}
     assert {one.id for one in account.findings if one.transition is Transition.REOPENED} == {a_finding().id, "role"}
     assert account.run("maintain_findings", SCHEDULED).answer["reopened"] == 0
 
@@ -124,6 +125,33 @@ def test_the_baseline_ends_in_one_digest_that_every_channel_sends_once(
     (mail,) = [json.loads(text) for text in account.received("inbox")]
     assert mail["Subject"] == "First sweep: 1 finding in 123456789012, us-east-1"
     assert f"[HIGH] PG201 {FUNCTION_ARN}" in mail["Message"]
+
+
+def test_what_a_limit_keeps_back_is_one_mail_of_the_next_run(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the second alert, over the request of maintenance, to the digest. A removed channel keeps what waits."""
+    topic = account.sns.create_topic(Name="alerts")["TopicArn"]
+    queue = account.sqs.get_queue_attributes(QueueUrl=account.queue("inbox"), AttributeNames=["QueueArn"])
+    account.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue["Attributes"]["QueueArn"])
+    monkeypatch.setenv("TOPIC_ARN", topic)
+    account.config = GuardConfig(alerts=Alerts(limit=AlertLimit(messages=2, minutes=10)))
+    for number in range(4):
+        finding = a_finding(id=f"{number:032x}", function_arn=f"{FUNCTION_ARN}-{number}")
+        account.table.put_finding(Change(finding, None))
+        run = account.run("send_alert", sqs_event(event_body(finding)))
+    assert (run.failed, run.counts["DeliveriesWaiting"]) == ([], 1)
+    run = account.run("maintain_findings", SCHEDULED)
+    assert run.counts["ChannelsWaiting"] == 1
+    request = account.received("alerts")
+    with monkeypatch.context() as without_a_channel:
+        without_a_channel.delenv("TOPIC_ARN")
+        run = account.run("send_alert", sqs_event(*request))
+        assert run.line("not sent: messages wait for a channel that does not exist")["waiting_for"] == "sns"
+    assert account.run("send_alert", sqs_event(*request)).failed == []
+    _, mail = [json.loads(text) for text in account.received("inbox")]
+    assert mail["Subject"] == "[HIGH] 3 findings waited: more than 2 messages in 10 minutes"
+    assert "permission-guard findings list --stack-name permission-guard --region us-east-1" in mail["Message"]
+    assert all(f"{number:032x}" in mail["Message"] for number in (1, 2, 3))
+    assert "ChannelsWaiting" not in account.run("maintain_findings", SCHEDULED).counts
 
 
 def baseline_of(account: Account) -> Baseline:

@@ -101,6 +101,7 @@ def test_a_request_with_an_old_signature_is_refused(orders: Account, monkeypatch
         ("send_alert", "send_alert"),
         ("open_ticket", "open_ticket"),
         ("open_ticket", "review_ticket"),
+        ("open_ticket", "security_hub_finding"),
         ("apply_fix", "apply_fix"),
     ],
 )

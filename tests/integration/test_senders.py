@@ -10,7 +10,9 @@ import pytest
 from moto.core.models import botocore_stubber
 
 from permission_guard.aws import clients
+from permission_guard.aws.senders import event_queue
 from permission_guard.aws.tables.finding_items import history_key
+from permission_guard.config.document import GuardConfig, TicketLimit, Tickets
 from permission_guard.delivery.http import httpx_session
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
@@ -88,6 +90,18 @@ def test_the_findings_of_one_event_are_one_mail(alerted: Account) -> None:
     assert mail["MessageAttributes"]["rule_id"] == {"Type": "String.Array", "Value": '["PG201", "PG204"]'}
 
 
+def test_ten_findings_of_one_event_are_one_mail_in_any_batches(alerted: Account) -> None:
+    """The first event that arrives finds the others in the table."""
+    cause = {"changed_event": "6d1f0f5e-3c5b-4f0e-8c39-1d7b1f0e2a44", "changed_in": "us-east-1"}
+    findings = [a_finding(id=f"{number:032x}", **cause) for number in range(10)]
+    events = [recorded(alerted, one) for one in findings]
+    for one in (events[4], *events):
+        assert alerted.run("send_alert", sqs_event(one)).failed == []
+    (mail,) = (json.loads(body) for body in alerted.received("mailbox"))
+    assert mail["Subject"].endswith("(and 9 more)")
+    assert all(one.id in mail["Message"] for one in findings)
+
+
 def test_a_message_for_a_deleted_topic_returns_to_its_queue(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """So does one that cannot be read; each is counted as failed."""
     monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:missing")
@@ -128,8 +142,6 @@ def test_a_review_reads_a_ticket_and_comments_one_that_a_person_closed(
 ) -> None:
     """From the maintenance run to the comment; the second review of the day writes nothing."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    monkeypatch.setenv("TICKET_QUEUE_URL", account.queue("tickets"))
-    monkeypatch.setenv("STACK_NAME", "permission-guard")
     ssm = clients.client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # as above
@@ -177,6 +189,32 @@ def test_over_a_limit_a_ticket_waits_for_the_next_sweep(account: Account, monkey
     center.failures.clear()
     assert account.run("open_ticket", sqs_event(opened)).failed == []
     assert len(center.items) == 1
+
+
+def test_above_the_limit_findings_have_one_ticket_together(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the flood to the summary, and to a ticket of its own for each once there is room."""
+    monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
+    monkeypatch.setattr(event_queue, "SUMMARY_DELAY_SECONDS", 0)
+    account.config = GuardConfig(tickets=Tickets(limit=TicketLimit(tickets=1)))
+    ssm = clients.client("ssm")
+    moto: Any = botocore_stubber
+    ssm.meta.events.unregister("before-send", moto)  # as above
+    center = OpsCenter(ssm)
+    found = [a_finding(id=f"{number:032x}") for number in range(3)]
+    opened = [recorded(account, one) for one in found]
+    run = account.run("open_ticket", sqs_event(*opened))
+    assert (run.failed, run.counts["DeliveriesPostponed"], len(center.items)) == ([], 2, 1)
+    entries = account.received("tickets")
+    assert account.run("open_ticket", sqs_event(*entries)).failed == []
+    summary = center.items["oi-000000000002"]
+    assert summary["Title"] == "2 findings have no ticket of their own: a limit is reached"
+    assert found[2].id in summary["OperationalData"]["findings"]["Value"]
+    account.config = GuardConfig()
+    assert account.run("maintain_findings", {}).counts["TicketReviewsRequested"] == 3
+    assert account.run("open_ticket", sqs_event(*account.received("tickets"))).failed == []
+    assert account.run("open_ticket", sqs_event(*account.received("tickets"))).failed == []
+    assert center.items["oi-000000000002"]["Status"] == "Resolved"
+    assert [item["Title"][:5] for item in center.items.values()] == ["PG201", "No fi", "PG201", "PG201"]
 
 
 def test_a_ticket_outside_aws_is_opened_with_the_credentials_of_the_secret(

@@ -47,8 +47,13 @@ class Call:
     @property
     def is_record(self) -> bool:
         """Whether it records that something was sent."""
-        update = self.params.get("UpdateExpression", "")
-        return self.params.get("TableName") == "DeliveriesTable" and "SET revision" in update
+        return any(
+            one.get("TableName") == "DeliveriesTable" and "SET revision" in one.get("UpdateExpression", "")
+            for one in (
+                self.params,
+                *(one for action in self.params.get("TransactItems", ()) for one in action.values()),
+            )
+        )
 
 
 def answer_of_others(call: Call, document: str) -> dict[str, Any]:

@@ -85,6 +85,8 @@ def nothing_is_stuck(world: World, findings: list[Finding]) -> Iterator[str]:
     for queue in world.queues.queues.values():
         if queue.messages:
             yield f"{len(queue.messages)} messages are in {queue.name}"
+    for channel, identifier in waiting_items(world):
+        yield f"{identifier} waits for a digest of {channel}"
     for shard in world.transport.shards:
         if shard.position < len(shard.records):
             yield f"{len(shard.records) - shard.position} records of the stream are not published"
@@ -94,7 +96,7 @@ def each_channel_has_the_last_alert(world: World, findings: list[Finding]) -> It
     """Each channel got the last alert of each finding; revisions never go backwards; none comes twice.
 
     Twice, and an earlier one after a later one, is allowed where a crash or a failed call kept what was sent from being
-    recorded: nobody knows then that it was.
+    recorded: nobody knows then that it was. What waits for a digest is sent when a digest has it.
     """
     for channel, messages in world.receivers.messages.items():
         got: dict[str, list[int]] = defaultdict(list)
@@ -112,8 +114,23 @@ def each_channel_has_the_last_alert(world: World, findings: list[Finding]) -> It
             if revisions != sorted(revisions) and not world.unrecorded:
                 yield f"{channel}: the revisions of {name_of(finding)} go backwards: {revisions}"
         twice = sum(count - 1 for revisions in got.values() for count in Counter(revisions).values())
-        if twice > world.unrecorded:
+        if twice > world.unrecorded * world.receivers.largest:
             yield f"{channel}: {twice} alerts came twice, and {world.unrecorded} were sent but not recorded"
+
+
+def no_channel_exceeds_its_limit(world: World, _findings: list[Finding]) -> Iterator[str]:
+    """In no window has a channel got more messages than the configuration allows."""
+    most, seconds = world.limit.messages, world.limit.minutes * 60
+    for channel, times in world.receivers.times.items():
+        for first, after in zip(times, times[most:], strict=False):
+            if after - first < seconds:
+                yield f"{channel} got more than {most} messages within {after - first:.0f} seconds"
+
+
+def waiting_items(world: World) -> list[tuple[str, str]]:
+    """Return what waits for digests: the channel, and the id of a finding or of another digest."""
+    keys = world.tables.items["DeliveriesTable"]
+    return [(one.removeprefix("WAITING#"), identifier) for one, identifier in keys if one.startswith("WAITING#")]
 
 
 def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[str]:
@@ -218,6 +235,7 @@ _INVARIANTS: tuple[Callable[[World, list[Finding]], Iterator[str]], ...] = (
     suppressions_are_those_of_the_configuration,
     nothing_is_stuck,
     each_channel_has_the_last_alert,
+    no_channel_exceeds_its_limit,
     each_finding_has_one_ticket,
     each_ticket_is_in_its_finding_s_state,
     each_closing_gets_at_most_one_comment,

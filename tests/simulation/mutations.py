@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.findings import FindingsTable
+from permission_guard.aws.tables.quotas import QuotaTable
+from permission_guard.aws.tables.waiting import WaitingTable
 from permission_guard.bootstrap import publisher
 from permission_guard.bootstrap import sweep as sweep_parts
 from permission_guard.checks import checker
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from permission_guard.delivery.waiting import WaitingFinding
     from permission_guard.findings.checkpoint import Checkpoint, CheckRun
     from permission_guard.model.findings import Finding, FixRecord
     from permission_guard.model.state import Snapshot
@@ -140,6 +143,19 @@ def unrecorded(_complete: Function) -> Function:
     return lambda _self, _claim, _reference, _expires_at: None
 
 
+def _uncounted(_replace: Function) -> Function:
+    return lambda *_args: True
+
+
+def _dropped(postpone: Function) -> Function:
+    def mutated(self: WaitingTable, claim: Claim, finding: WaitingFinding | None, expires_at: datetime | None) -> None:
+        postpone(self, claim, finding, expires_at)
+        (item,) = (one for one in self.items(claim.channel) if one.id == claim.finding_id)
+        self._transact([{"Delete": self._delete(claim.channel, item)}])
+
+    return mutated
+
+
 def _no_receivers(_receivers: Function) -> Function:
     return lambda _settings: iter(())
 
@@ -205,6 +221,18 @@ MUTATIONS: Final = (
         "skip the ledger",
         "Each delivery is granted, and none is recorded.",
         (Part(DeliveryTable, "claim", granted), Part(DeliveryTable, "complete", unrecorded)),
+        ("each_channel_has_the_last_alert",),
+    ),
+    Mutation(
+        "count no message",
+        "Each message of a channel is allowed, and none is counted.",
+        (Part(QuotaTable, "_replace", _uncounted),),
+        ("no_channel_exceeds_its_limit",),
+    ),
+    Mutation(
+        "drop what is over the limit",
+        "A finding over the limit of a channel is recorded as delivered, and waits nowhere.",
+        (Part(WaitingTable, "postpone", _dropped),),
         ("each_channel_has_the_last_alert",),
     ),
     Mutation(

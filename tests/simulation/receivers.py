@@ -21,14 +21,22 @@ WEBHOOK: Final = "https://hooks.slack.com/services/T0000/B0000/simulated"
 class Receivers:
     """What was received. `messages` are what the messages of each channel are about, in their order.
 
-    A message is about revisions of findings (`<id>-<revision>`), or a digest.
+    A message is about revisions of findings (`<id>-<revision>`), or a digest. `times` are when they came, and
+    `largest` is about how many things the largest of them is. `digests` are the findings of each digest of those that
+    waited, by its key.
     """
 
     def __init__(self, clock: Callable[[], float], current: Callable[[], Invocation | None]) -> None:
         self.messages: dict[str, list[str]] = {"sns": [], "slack": []}
         self.tickets = TicketSystems(current)
+        self.times: dict[str, list[float]] = {"sns": [], "slack": []}
+        self.digests: dict[str, list[tuple[str, int]]] = {}
+        self.largest = 1
+        self._clock = clock
         self._topics = Topics(clock, ACCOUNT, REGION, send=lambda _queue, _body: None)
-        self._topics.subscribers[TOPIC] = [lambda _id, sent: self._note("sns", sent["MessageDeduplicationId"])]
+        self._topics.subscribers[TOPIC] = [
+            lambda _id, sent: self._note("sns", sent["MessageDeduplicationId"], sent["Message"])
+        ]
 
     @property
     def ops_items(self) -> Mapping[str, Mapping[str, Any]]:
@@ -40,15 +48,21 @@ class Receivers:
         if service == "sns" and operation in self._topics.operations:
             return self._topics.answer(operation, params)
         if service == "slack":
-            self._note("slack", params["about"])
+            self._note("slack", params["about"], json.dumps(params["blocks"]))
             return {}
         if (service, operation) == ("secretsmanager", "GetSecretValue"):
             return {"SecretString": _secret(params["SecretId"])}
         return self.tickets.answer(service, operation, params)
 
-    def _note(self, channel: str, about: str) -> None:
+    def _note(self, channel: str, about: str, text: str) -> None:
         # The message about several findings has the keys of all of them.
-        self.messages[channel] += about.split("+")
+        things = about.split("+")
+        if about in self.digests:
+            things = [f"{identifier}-{revision}" for identifier, revision in self.digests[about]]
+            assert all(identifier in text for identifier, _ in self.digests[about]), f"{channel}: {about}: {text}"
+        self.messages[channel] += things
+        self.times[channel].append(self._clock())
+        self.largest = max(self.largest, len(things))
 
 
 def _secret(arn: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +20,13 @@ from permission_guard.aws.readers import snapshots
 from permission_guard.bootstrap import checks, decisions, findings, fixes, tickets
 from permission_guard.checks import checker
 from permission_guard.delivery import ledger
+from permission_guard.delivery.alerts import waiting
 from permission_guard.delivery.alerts.slack import channel as slack_channel
 from permission_guard.delivery.alerts.slack import webhook
 from permission_guard.delivery.alerts.slack.message import payload
+from permission_guard.delivery.alerts.sns import channel as sns_channel
 from permission_guard.delivery.http.api import JsonApi
+from permission_guard.delivery.waiting_digests import waiting_digest
 from permission_guard.fixes import fixer, undo
 from tests.in_memory.errors import RejectedError
 from tests.inline_pool import InlinePool
@@ -30,7 +34,7 @@ from tests.simulation import evaluation
 from tests.simulation.choices import Choices
 from tests.simulation.environments import app, keep_for_each_environment
 from tests.simulation.faults import Faults
-from tests.simulation.invariants import broken
+from tests.simulation.invariants import broken, waiting_items
 from tests.simulation.memory import remembering
 from tests.simulation.stack import FIXES_AN_HOUR, deployed
 from tests.simulation.story import PERSON, Step, maintain, steps_of, sweep
@@ -38,8 +42,10 @@ from tests.simulation.ticket_systems import EVERYWHERE, OPS_ITEM, WITH_SECURITY_
 from tests.simulation.world import START, NeverQuietError, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from permission_guard.delivery.waiting import WaitingItem
+    from permission_guard.delivery.waiting_digests import WaitingDigest
     from tests.in_memory.client import Client
     from tests.simulation.stack import Stack
 
@@ -48,6 +54,7 @@ _MOST_CALLS = 400
 _LONGEST_STORM = 25
 _LOST_EVENTS = 0.02
 _REDRIVES = 3
+_MOST_DIGESTS = 12
 _MOST_DELIVERIES = 12
 """After this number nothing more happens in a story, so that nearly every seed ends within 40."""
 _HOURS = 7_200.0
@@ -167,8 +174,19 @@ def _settle(world: World) -> None:
         world.advance_to(world.now + 60.0)
         maintain(world)
         world.run_until_quiet()
+        _send_what_waits(world)
         if not any(queue.messages for queue in world.queues.queues.values()):
             return
+
+
+def _send_what_waits(world: World) -> None:
+    """Let time pass until nothing waits for a digest: maintenance requests it every ten minutes."""
+    for _ in range(_MOST_DIGESTS):
+        if not waiting_items(world):
+            return
+        world.advance_to(world.now + 600.0)
+        maintain(world)
+        world.run_until_quiet()
 
 
 def _redrive(world: World) -> bool:
@@ -218,6 +236,8 @@ def _install() -> None:
         (findings, "proven_caller", lambda *_args: PERSON),
         (slack_channel, "payload", lambda message, *more: {"about": message.key, **payload(message, *more)}),
         (webhook, "post", _post),
+        (waiting, "waiting_digest", _noted),
+        (sns_channel, "_LONGEST_ID", sys.maxsize),  # so that a message says what it is about
         (tickets, "_session", _session),
         # Metrics are printed to standard output, and warn where there are none.
         (AmazonCloudWatchEMFProvider, "flush_metrics", lambda metrics, **_options: metrics.clear_metrics()),
@@ -229,6 +249,15 @@ def _install() -> None:
         deliver.__kwdefaults__ = {**(deliver.__kwdefaults__ or {}), "wait": _sleep}
     defaults = JsonApi.__init__.__kwdefaults__ or {}
     JsonApi.__init__.__kwdefaults__ = {**defaults, "clock": lambda: _running[-1].now, "wait": _sleep}
+
+
+def _noted(items: Sequence[WaitingItem], *args: Any, **options: Any) -> WaitingDigest:
+    """Make a digest of what waits, and note which revisions it is about."""
+    made = waiting_digest(items, *args, **options)
+    about = [(one.id, one.finding.revision) for one in made.items if one.finding is not None]
+    assert len(about) == len(made.items)
+    _running[-1].receivers.digests[made.digest.id] = about
+    return made
 
 
 def _client(service: str) -> Client:

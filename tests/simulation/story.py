@@ -13,7 +13,6 @@ from tests.fakes import SQS_POLICY_ARN
 from tests.simulation.account import ADMINISTRATOR_ARN, PARTNER, function_arn
 from tests.simulation.decisions import decide, findings_in, undo
 from tests.simulation.problems import PROBLEMS
-from tests.simulation.ticket_systems import document
 from tests.simulation.world import MANY_DELIVERIES
 
 if TYPE_CHECKING:
@@ -312,7 +311,7 @@ def _configuration(story: Story) -> None:
 
     def act(world: World) -> None:
         given = json.loads(json.dumps(keys).replace("<end>", _in(world, _SUPPRESSED_FOR)))
-        world.document = document(world.stack.ticket_systems, **given)
+        world.document = json.dumps({**world.common, **given})
         world.configurations += 1
 
     story.add(f"push a configuration: {words}", act)

@@ -77,11 +77,10 @@ class Closing:
         return f"{self.reference} of {self.system}"
 
 
-def document(ticket_systems: Sequence[str], **keys: Any) -> str:
-    """Return a configuration with some keys, in which a route leads to every system that is not the stack's own."""
+def keys_of(ticket_systems: Sequence[str]) -> dict[str, Any]:
+    """Return the keys of a configuration in which a route leads to every system that is not the stack's own."""
     named = {f"team-{one}": {"type": one, "secret": f"{SECRET}{one}-AbCdEf"} for one in ticket_systems[1:]}
-    routed = {"tickets": {"systems": named}, "routes": [{"id": "tickets", "tickets": [*named]}]} if named else {}
-    return json.dumps({"version": 1, "grace_period_seconds": 60, **routed, **keys})
+    return {"tickets": {"systems": named}, "routes": [{"id": "tickets", "tickets": [*named]}]} if named else {}
 
 
 class TicketSystems:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent
 
+from permission_guard.config.document import AlertLimit
 from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.client import Client
 from tests.in_memory.dynamodb import Table, Tables
@@ -25,7 +26,7 @@ from tests.simulation.evaluation import clean_evaluation
 from tests.simulation.faults import Faults, Storms
 from tests.simulation.observations import FINDING_PREFIX, Observations, read
 from tests.simulation.receivers import Receivers
-from tests.simulation.ticket_systems import document
+from tests.simulation.ticket_systems import keys_of
 from tests.simulation.transport import Transport
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ ALMOST_NOW: Final = 0.01
 _PAUSES: Final = ((22, 1_200.0), (MANY_DELIVERIES, 45.0))
 """After how many deliveries the next one waits, in seconds. A failed message is visible again after 18 minutes."""
 
+_LIMITS: Final = (AlertLimit(), AlertLimit(messages=2, minutes=60), AlertLimit(messages=2, minutes=30))
+"""How many messages each channel gets, in a seed."""
 _LAGS: Final = (0.0, 0.0, 0.0, 2.0, 9.0)
 _SWITCHES: Final = (0.12, 0.12, 0.4)
 """How often another invocation goes on after a call, in a seed."""
@@ -87,7 +90,15 @@ class World:
         self.buses = EventBuses(lambda: self.now, ACCOUNT, REGION, self.transport.deliver, stack.rules)
         self.account: Account = Account(lambda: self.now, lambda: choices.pick("lag", _LAGS), self.transport.trail)
         self.receivers = Receivers(lambda: self.now, lambda: self.current)
-        self.document: str = document(stack.ticket_systems)
+        self.limit: AlertLimit = choices.pick("limit", _LIMITS)
+        self.common: Mapping[str, Any] = {
+            "version": 1,
+            "grace_period_seconds": 60,
+            "alerts": {"limit": {"messages": self.limit.messages, "minutes": self.limit.minutes}},
+            **keys_of(stack.ticket_systems),
+        }
+        """What every configuration of the seed has."""
+        self.document: str = json.dumps(self.common)
         self.coming: list[tuple[float, str, Callable[[], None]]] = []
         """What happens at a time: when, in words, and what."""
         self.running: list[Invocation] = []

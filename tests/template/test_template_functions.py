@@ -123,7 +123,7 @@ def test_every_function_is_fuzzed() -> None:
     """`make fuzz` has a module for each function, and others only for the readers of tables and for itself."""
     functions = {path.parent.name for path in (REPOSITORY / "functions").glob("*/app.py")}
     modules = {path.stem for path in (REPOSITORY / "tests" / "fuzz").glob("test_*.py")}
-    assert modules == {f"test_{name}" for name in (*functions, "harness", "items")}
+    assert modules == {f"test_{name}" for name in (*functions, "harness", "items", "delivery_items")}
     for name in functions:
         assert importlib.import_module(f"tests.fuzz.test_{name}").FUZZ.function == name
 
@@ -168,13 +168,16 @@ def test_the_fixer_has_its_mode_from_the_parameter(deployed: Callable[..., Templ
         ("SweepAccountFunction", "TICKET_QUEUE_URL", "TicketQueue"),
         ("SweepAccountFunction", "FIX_QUEUE_URL", "FixQueue"),
         ("MaintainFindingsFunction", "FINDINGS_TABLE", "FindingsTable"),
+        ("MaintainFindingsFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
         ("MaintainFindingsFunction", "ALERT_QUEUE_URL", "AlertQueue"),
         ("MaintainFindingsFunction", "TICKET_QUEUE_URL", "TicketQueue"),
         ("MaintainFindingsFunction", "STACK_NAME", "AWS::StackName"),
         ("PublishFindingsFunction", "EVENT_BUS", "FindingsBus"),
         ("SendAlertFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
         ("SendAlertFunction", "TOPIC_ARN", "AlertTopic"),
+        ("SendAlertFunction", "STACK_NAME", "AWS::StackName"),
         ("OpenTicketFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
+        ("OpenTicketFunction", "TICKET_QUEUE_URL", "TicketQueue"),
         ("ApplyFixFunction", "FINDINGS_TABLE", "FindingsTable"),
         *[
             (function, f"CONFIGURATION_{part.upper()}", f"Configuration{part}")

@@ -20,7 +20,7 @@ from permission_guard.intake.cloudtrail_record import parse_record
 from permission_guard.model.findings import Transition
 from permission_guard.model.targets import Direction
 from tests.paths import REPOSITORY
-from tests.template.sam_template import Template, referred
+from tests.template.sam_template import EVERYTHING, Template, referred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -298,6 +298,44 @@ def test_the_sample_events_reach_only_the_functions_that_they_concern(
     """Other functions must not be invoked."""
     event = json.loads((EVENTS / "bus" / f"{name}.json").read_text())
     assert {function for function in SENDERS if reaches(template, function, event)} == functions
+
+
+def an_imported_finding(**changed: Any) -> Any:
+    """Return the sample event of Security Hub with other values in its finding.
+
+    The finding is not in its list: EventBridge looks into lists of objects, moto's matcher does not.
+    """
+    event = json.loads((EVENTS / "securityhub" / "finding_resolved.json").read_text())
+    (finding,) = event["detail"]["findings"]
+    event["detail"]["findings"] = finding | changed
+    return event
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_read"),
+    [
+        ({}, True),
+        ({"Workflow": {"Status": "SUPPRESSED"}}, True),
+        ({"Workflow": {"Status": "NEW"}}, False),
+        ({"Workflow": {"Status": "NOTIFIED"}}, False),
+        ({"RecordState": "ARCHIVED"}, False),
+        ({"GeneratorId": "aws-foundational-security-best-practices/v/1.0.0/Lambda.1"}, False),
+        ({"ProductArn": "arn:aws:securityhub:us-east-1::product/aws/guardduty"}, False),
+        ({"ProductFields": {"permission-guard/has_comment": "true"}}, False),
+        ({"ProductFields": {}}, False),
+    ],
+)
+def test_a_finding_that_a_person_closed_in_security_hub_is_read(
+    deployed: Callable[..., Template], changed: dict[str, Any], *, is_read: bool
+) -> None:
+    """What the bot itself imports does not match: it is open, archived, or has its comment."""
+    stack = deployed(**EVERYTHING | {"TicketSystem": "securityhub"})
+    pattern = stack.of_type("AWS::Events::Rule")["SecurityHubEvents"]["EventPattern"]
+    fields = pattern["detail"]["findings"]
+    assert fields["ProductArn"][0]["Fn::Sub"].endswith(":product/${AWS::AccountId}/default")
+    product = [an_imported_finding()["detail"]["findings"]["ProductArn"]]
+    resolved = {**pattern, "detail": {"findings": {**fields, "ProductArn": product}}}
+    assert matches(resolved, an_imported_finding(**changed)) is is_read
 
 
 @pytest.mark.parametrize("function", ["SendAlertFunction", "OpenTicketFunction"])

@@ -13,7 +13,7 @@ from permission_guard.delivery.alerts.base import ALERTED
 from permission_guard.delivery.ledger import LOCK_FOR
 from permission_guard.sweep.sweep import CONTINUE
 from tests.paths import REPOSITORY
-from tests.template.sam_template import Template, listed, referred
+from tests.template.sam_template import EVERYTHING, Template, listed, referred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,6 +267,14 @@ def test_a_queue_accepts_messages_only_from_its_own_rules(template: Template) ->
         assert allow["Principal"] == {"Service": "events.amazonaws.com"}, name
         opened |= set(own)
     assert opened == {queue for queue in template.of_type("AWS::SQS::Queue") if rules_with_target(template, queue)}
+
+
+def test_with_security_hub_its_rule_may_send_to_the_ticket_queue(deployed: Callable[..., Template]) -> None:
+    """Without Security Hub there is no such rule, and the policy names none."""
+    stack = deployed(**EVERYTHING | {"TicketSystem": "securityhub"})
+    test_a_queue_accepts_messages_only_from_its_own_rules(stack)
+    assert rules_with_target(stack, "TicketQueue") == ["SecurityHubEvents", "TicketEvents"]
+    assert rules_with_target(deployed(**EVERYTHING), "TicketQueue") == ["TicketEvents"]
 
 
 def denies(template: Template, sid: str) -> dict[str, dict[str, Any]]:

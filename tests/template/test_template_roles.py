@@ -125,7 +125,11 @@ def _expected() -> dict[str, set[str]]:
         | RECEIVE
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
+        | uses("aws/tables/target_findings")
         | uses("aws/tables/deliveries")
+        | uses("aws/tables/waiting")
+        | uses("aws/tables/quotas")
+        | {"dynamodb:DeleteItem"}  # a transaction of what waits deletes
         | uses("delivery/alerts/sns/channel")
         | uses("aws/readers/secrets"),
         "OpenTicketFunction": OWN_LOGS
@@ -133,6 +137,8 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
+        | uses("aws/tables/waiting_findings")
+        | uses("aws/senders/event_queue")
         | uses("delivery/tickets/ops_item/system")
         | uses("aws/readers/secrets"),
         "ApplyFixFunction": OWN_LOGS
@@ -665,6 +671,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             | write - {"dynamodb:UpdateItem"}  # as above
             | uses("aws/tables/maintenance")
             | uses("aws/tables/role_index", "is_complete"),
+            "DeliveriesTable": uses("aws/tables/waiting", "channels") | uses("aws/tables/quotas", "channels"),
             "AlertQueue": uses("aws/senders/event_queue"),
             "TicketQueue": uses("aws/senders/event_queue"),
             "MaintenanceDeadLetterQueue": KEEP_FAILED,
@@ -675,8 +682,11 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "PublishDeadLetterQueue": KEEP_FAILED,
         },
         "SendAlertRole": {
-            "FindingsTable": uses("aws/tables/finding_reader"),
-            "DeliveriesTable": deliveries,
+            "FindingsTable": uses("aws/tables/finding_reader") | uses("aws/tables/target_findings"),
+            "DeliveriesTable": deliveries
+            | uses("aws/tables/waiting")
+            | uses("aws/tables/quotas")
+            | {"dynamodb:DeleteItem"},  # a transaction of it deletes
             "AlertQueue": RECEIVE,
             "AlertTopic": uses("delivery/alerts/sns/channel"),
             "SlackSecretArn": uses("aws/readers/secrets"),
@@ -685,8 +695,8 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         },
         "OpenTicketRole": {
             "FindingsTable": uses("aws/tables/finding_reader"),
-            "DeliveriesTable": deliveries,
-            "TicketQueue": RECEIVE,
+            "DeliveriesTable": deliveries | uses("aws/tables/waiting_findings"),
+            "TicketQueue": RECEIVE | uses("aws/senders/event_queue"),
             "TicketSecretArn": uses("aws/readers/secrets"),
             "TicketSecretArns": uses("aws/readers/secrets"),
         },
@@ -749,6 +759,8 @@ def test_what_only_one_role_may_do(template: Template) -> None:
     assert may("secretsmanager:GetSecretValue", "TicketSecretArns") == {"OpenTicketRole"}
     assert may("ssm:CreateOpsItem") == {"OpenTicketRole"}
     assert may("dynamodb:UpdateItem", "DeliveriesTable") == {"SendAlertRole", "OpenTicketRole"}
+    for action in ("PutItem", "DeleteItem"):  # what waits for a digest
+        assert may(f"dynamodb:{action}", "DeliveriesTable") == {"SendAlertRole"}
 
 
 @pytest.mark.parametrize("mode", ["approve", "auto"])

@@ -9,6 +9,7 @@ PermissionGuardError
 ├── RetryableError          the same message may succeed later
 │   ├── DeliveryError       an alert channel, a ticket system or a queue did not accept it
 │   │   └── DeliveryLimitError  because of a limit that lasts longer than the queue's retries
+│   ├── ChannelLimitError   an alert channel has got as many messages as its limit allows
 │   ├── DeliveryBusyError   another invocation is delivering the same finding to the same channel
 │   ├── ConflictError       another writer changed the same item first
 │   ├── FixNotVisibleError  a fix was applied, and AWS does not show it yet
@@ -95,6 +96,10 @@ class DeliveryError(RetryableError):
 
 class DeliveryLimitError(DeliveryError):
     """A limit of the other side is reached, such as a monthly quota, and lasts longer than the queue's retries."""
+
+
+class ChannelLimitError(RetryableError):
+    """An alert channel has got as many messages as its limit allows, so that this one was not sent."""
 
 
 class DeliveryBusyError(RetryableError):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from permission_guard.delivery.ledger import DeliveryOutcome
-from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, follow, update_ticket
+from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, channel_of, follow, update_ticket
 from permission_guard.delivery.tickets.review import review_ticket
+from permission_guard.delivery.tickets.summary import Summary, Waiting, WaitingEnd
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.records import record
 from tests.paths import FINDINGS
@@ -39,6 +41,17 @@ RESOLVED = later(load("resolved"), 4)
 REOPENED = later(OPENED, 5, transition=Transition.REOPENED)
 SUPPRESSED = later(OPENED, 6, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED)
 HOSTILE = "\r\n\x00<!channel> @everyone #1 [~x] {code} --> <!-- [a](http://evil.example) ` ``` 🚀 \u202e" + "n" * 5_000
+
+
+WAITING = Waiting.of(OPENED, datetime(2026, 12, 1, tzinfo=UTC))
+"""A finding that waits for a ticket."""
+
+
+def a_summary(second: int, *numbers: int) -> Summary:
+    """Return the summary that was changed at a second: the findings with these numbers wait, or none of one."""
+    at = f"2026-12-02T00:00:0{second}.000+00:00"
+    waiting = [replace(WAITING, finding_id=f"{one:032x}", changed_at=at) for one in numbers]
+    return Summary.of("ticket:x", waiting or [replace(WAITING, end=WaitingEnd.TICKET, changed_at=at)])
 
 
 WRITES = ("open", "update", "resolve", "reopen", "comment")
@@ -199,6 +212,39 @@ class TicketSystemContract:
             outcomes.append(reviewed(system, ledger, OPENED))
         assert outcomes == [DeliveryOutcome.OPENED_AGAIN, DeliveryOutcome.LEFT_DELETED]
         assert peer.shown() == []
+
+    def test_findings_without_a_ticket_have_a_summary(self, peer: Peer, system: TicketSystem) -> None:
+        """It is opened once, updated, closed when none waits any more, and opened again. Other tickets stay."""
+        other = follow(system, OPENED, None)
+        reference, states = None, []
+        for summary in (a_summary(1, 1), a_summary(2, 1, 2), a_summary(3), a_summary(4, 1)):
+            assert follow(system, summary, None) == (reference := follow(system, summary, reference))
+            (found,) = [one for one in peer.shown() if one.reference != other]
+            assert found.reference == reference
+            assert found.comments == ()
+            states.append((found.is_open, f"{1:032x}" in found.text, f"{2:032x}" in found.text))
+        assert states == [(True, True, False), (True, True, True), (False, False, False), (True, True, False)]
+        follow(system, RESOLVED, other)
+        assert len(peer.shown()) == 2
+
+    def test_a_summary_that_a_person_closed_gets_one_comment(self, peer: Peer, system: TicketSystem) -> None:
+        """As the ticket of a finding."""
+        reference = follow(system, a_summary(1, 1), None)
+        assert reference is not None
+        peer.close(reference)
+        for summary in (a_summary(2, 1, 2), a_summary(3, 1, 2, 5)):
+            follow(system, summary, reference)
+        (ticket,) = peer.shown()
+        assert not ticket.is_open
+        assert len(ticket.comments) == 1
+
+    def test_a_long_summary_with_hostile_names_is_accepted(self, peer: Peer, system: TicketSystem) -> None:
+        """A thousand findings."""
+        waiting = [replace(WAITING, finding_id=f"{number:032x}", title=HOSTILE) for number in range(1_000)]
+        follow(system, Summary.of(channel_of(system), waiting), None)
+        (ticket,) = peer.shown()
+        assert "1,000 findings have no ticket of their own" in ticket.text
+        assert "\u202e" not in ticket.text
 
     def test_a_stale_revision_changes_nothing(self, peer: Peer, system: TicketSystem) -> None:
         """Messages arrive in any order."""

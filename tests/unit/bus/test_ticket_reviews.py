@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from permission_guard.bus.ticket_reviews import TicketReview, read_ticket_review, ticket_review_body
+from permission_guard.bus.ticket_reviews import (
+    TicketReview,
+    read_summary_review,
+    read_ticket_review,
+    summary_body,
+    ticket_review_body,
+)
 from permission_guard.errors import MalformedEventError
 from permission_guard.model.targets import NamedRole
 from tests.fakes import ROLE_ARN, TARGET, a_finding
@@ -39,3 +45,12 @@ def test_a_message_that_names_no_finding_is_malformed(changed: dict[str, Any]) -
     """It goes to the dead-letter queue."""
     with pytest.raises(MalformedEventError):
         read_ticket_review({"id": FINDING.id, "function_arn": TARGET.arn, **changed})
+
+
+@pytest.mark.parametrize("is_review", [True, False])
+def test_the_request_of_the_summaries_is_read_as_it_was_sent(*, is_review: bool) -> None:
+    """Only `true` is a review: a forged detail has no other effect."""
+    body = json.loads(summary_body(is_review=is_review))
+    assert body["detail-type"] == "Ticket Summary Due"
+    assert read_summary_review(body["detail"]) is is_review
+    assert read_summary_review({"review": "true"}) is read_summary_review({}) is False

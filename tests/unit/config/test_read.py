@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from permission_guard.config.document import (
+    AlertLimit,
     Alerts,
     Baseline,
     ExceptionEntry,
@@ -76,7 +77,7 @@ def test_every_key_has_its_value() -> None:
         ],
         "exclusions": [{"functions": ["tmp-*"], "reason": "They are deleted within a day."}],
         "function_tags": {"enabled": True, "rules": ["PG107"]},
-        "alerts": {"min_severity": "high"},
+        "alerts": {"min_severity": "high", "limit": {"messages": 2, "minutes": 60}},
         "tickets": {"min_severity": "critical"},
         "baseline": "alert-each",
     }
@@ -116,7 +117,7 @@ def test_every_key_has_its_value() -> None:
         ),
         exclusions=(Exclusion(functions=("tmp-*",), reason="They are deleted within a day."),),
         function_tags=FunctionTags(enabled=True, rules=("PG107",)),
-        alerts=Alerts(min_severity=Severity.HIGH),
+        alerts=Alerts(min_severity=Severity.HIGH, limit=AlertLimit(messages=2, minutes=60)),
         tickets=Tickets(min_severity=Severity.CRITICAL),
         baseline=Baseline.ALERT_EACH,
     )

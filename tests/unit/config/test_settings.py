@@ -37,12 +37,18 @@ WHOLE: dict[Any, dict[str, str]] = {
     },
     MaintenanceSettings: {
         "FINDINGS_TABLE": "findings",
+        "DELIVERIES_TABLE": "deliveries",
         "ALERT_QUEUE_URL": "https://sqs/alerts",
         "STACK_NAME": "permission-guard",
     },
     PublishSettings: {"EVENT_BUS": "permission-guard"},
-    AlertSettings: {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries"},
-    TicketSettings: {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries", "TICKET_SYSTEM": "ops-item"},
+    AlertSettings: {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries", "STACK_NAME": "permission-guard"},
+    TicketSettings: {
+        "FINDINGS_TABLE": "findings",
+        "DELIVERIES_TABLE": "deliveries",
+        "TICKET_SYSTEM": "ops-item",
+        "TICKET_QUEUE_URL": "https://sqs/tickets",
+    },
     FixSettings: {
         "FINDINGS_TABLE": "findings",
         "DECISIONS_TABLE": "decisions",
@@ -89,7 +95,9 @@ def test_alert_channels_are_absent_unless_they_are_named() -> None:
     settings = AlertSettings.from_environment(
         {**WHOLE[AlertSettings], "TOPIC_ARN": "", "SLACK_SECRET_ARN": "", "SLACK_WEBHOOK_PREFIX": ""}
     )
-    assert settings == AlertSettings("findings", "deliveries", None, None, "https://hooks.slack.com/")
+    assert settings == AlertSettings(
+        "findings", "deliveries", None, None, "https://hooks.slack.com/", "permission-guard"
+    )
 
 
 def test_alert_channels_that_are_named_are_used() -> None:
@@ -102,7 +110,9 @@ def test_alert_channels_that_are_named_are_used() -> None:
             "SLACK_WEBHOOK_PREFIX": "http://localhost/",
         }
     )
-    assert settings == AlertSettings("findings", "deliveries", "arn:topic", "arn:secret", "http://localhost/")
+    assert settings == AlertSettings(
+        "findings", "deliveries", "arn:topic", "arn:secret", "http://localhost/", "permission-guard"
+    )
 
 
 @pytest.mark.parametrize("mode", list(FixMode))

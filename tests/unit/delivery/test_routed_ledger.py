@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.message import Message
+    from permission_guard.model.targets import FindingTarget
 
 OPENED: Final = replace(
     Finding.from_document(json.loads((FINDINGS / "opened.json").read_text())), severity=Severity.HIGH
@@ -50,6 +51,17 @@ class Channel:
         self.sent.append(message.key)
 
 
+class Groups:
+    """The findings of one function."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self._findings = findings
+
+    def findings_of(self, target: FindingTarget) -> Sequence[Finding]:
+        """Return the findings."""
+        return self._findings
+
+
 class Stack:
     """A stack with the default channel `sns` and the named channels `oncall` and `payments`."""
 
@@ -60,8 +72,8 @@ class Stack:
     def deliver(self, finding: Finding, *routes: Route, others: Sequence[Finding] = ()) -> dict[str, DeliveryOutcome]:
         """Send the alert of a finding; return the outcome at each channel that was tried."""
         alerts = AlertRoutes(routes, self.channels, ("sns",))
-        ledger = alerts.ledger(self.ledger, finding, lambda: others)
-        results = send(finding, unread, alerts.channels(finding), ledger, others=lambda: others)
+        to = alerts.channels(finding)
+        results = send(finding, unread, to, self.ledger, groups=Groups(*others), is_routed=alerts.is_routed)
         return {result.channel: result.outcome for result in results}
 
     def sent(self) -> dict[str, list[str]]:
@@ -127,6 +139,6 @@ def test_a_channel_that_cannot_be_made_fails_alone() -> None:
         send(OPENED, unread, routes.channels(OPENED), stack.ledger)
     assert stack.sent() == {"sns": [f"{OPENED.id}-1"]}
     for finding in (OPENED, RESOLVED):
-        send(finding, unread, routes.channels(finding), routes.ledger(stack.ledger, finding, tuple))
+        send(finding, unread, routes.channels(finding), stack.ledger, is_routed=routes.is_routed)
     assert working.sent == [f"{OPENED.id}-1", f"{OPENED.id}-2"]
     assert made == ["payments", "payments"]

@@ -59,6 +59,8 @@ class Account:
     not_checked: set[str] = field(default_factory=set)
     digests: dict[str, Digest] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    sent_to: list[str] = field(default_factory=list)
     now: datetime = START
     remaining: Callable[[], int] = lambda: 900_000
     before_write: Callable[[], None] = lambda: None
@@ -75,6 +77,7 @@ class Account:
             self,
             self,
             self.metrics,
+            waiting=self,
             config=lambda: self.config,
             clock=lambda: self.now.isoformat(timespec="milliseconds"),
             account=ACCOUNT,
@@ -87,6 +90,16 @@ class Account:
     def add(self, *findings: Finding) -> None:
         """Record findings."""
         self.findings |= {finding.id: finding for finding in findings}
+
+    # ── What waits for the alert channels ──
+
+    def channels(self) -> Sequence[str]:
+        if "broken" in self.waiting:
+            raise ConnectionError("no answer")
+        return self.waiting
+
+    def send_waiting(self, channel: str) -> None:
+        self.sent_to.append(channel)
 
     # ── Findings ──
 

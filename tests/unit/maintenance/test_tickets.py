@@ -30,6 +30,9 @@ class Queue:
             raise DeliveryError("SQS did not accept it")
         self.requests.append([f"{one.target.arn} {one.finding_id}" for one in reviews])
 
+    def send_summary_review(self) -> None:
+        self.send_reviews([])
+
     @property
     def sent(self) -> list[str]:
         return [key for request in self.requests for key in request]
@@ -93,6 +96,18 @@ def test_a_queue_that_fails_keeps_nothing_else_back() -> None:
     assert run.failures == ("tickets: DeliveryError: SQS did not accept it",)
     account.tickets.fails_after = 1_000
     assert account.run(minutes=10).reviews == 15
+
+
+def test_a_summary_that_could_not_be_requested_is_requested_by_the_next_run() -> None:
+    """Without the other requests."""
+    account = an_account(5)
+    account.tickets.fails_after = 1
+    assert account.run().failures == ("tickets: DeliveryError: SQS did not accept it",)
+    account.tickets.fails_after = 1_000
+    assert account.run(minutes=10).reviews == 0
+    assert list(map(len, account.tickets.requests)) == [5, 0]
+    account.run(minutes=10)
+    assert len(account.tickets.requests) == 2
 
 
 def test_without_a_ticket_system_nothing_is_requested() -> None:

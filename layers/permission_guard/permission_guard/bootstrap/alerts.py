@@ -9,6 +9,10 @@ from permission_guard.aws.clients import client
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
+from permission_guard.aws.tables.quotas import QuotaTable
+from permission_guard.aws.tables.target_findings import TargetFindings
+from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.bootstrap.commands import list_command
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_channels import named_channels
 from permission_guard.config.settings import AlertSettings
@@ -17,7 +21,10 @@ from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.digests import send_digest
 from permission_guard.delivery.alerts.routed import AlertRoutes
 from permission_guard.delivery.alerts.slack.channel import SlackChannel
-from permission_guard.delivery.transitions import deliver_event, others_of
+from permission_guard.delivery.alerts.waiting import WaitingSender
+from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
+from permission_guard.delivery.limits import ChannelLimits
+from permission_guard.delivery.transitions import deliver_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,11 +33,10 @@ if TYPE_CHECKING:
     from permission_guard.bus.events import BusEvent
     from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.alerts.channel import AlertChannel
-    from permission_guard.delivery.ledger import DeliveryResult
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
 
-    AlertSender = Callable[[BusEvent, Sequence[BusEvent]], Sequence[DeliveryResult]]
+    AlertSender = Callable[[BusEvent], Sequence[DeliveryResult]]
 
 _NO_OWNERS: Mapping[str, str] = {}
 
@@ -60,14 +66,11 @@ CHANNELS: Mapping[str, Callable[[AlertSettings, Callable[[Any], Any], Mapping[st
 
 
 def alert_sender(environment: Mapping[str, str], config: GuardConfig) -> AlertSender:
-    """Return what sends the alerts of the transition that an event names, given all events of its batch.
-
-    ConfigurationError if a setting is missing.
-    """
+    """Return what sends the alerts of an event's transition. ConfigurationError if a setting is missing."""
     return _sender(AlertSettings.from_environment(environment), config)
 
 
-def digest_sender(environment: Mapping[str, str]) -> Callable[[str], Sequence[DeliveryResult]]:
+def digest_sender(environment: Mapping[str, str], config: GuardConfig) -> Callable[[str], Sequence[DeliveryResult]]:
     """Return what sends the digest with an id. ConfigurationError if a setting is missing."""
     settings = AlertSettings.from_environment(environment)
     return partial(
@@ -75,14 +78,49 @@ def digest_sender(environment: Mapping[str, str]) -> Callable[[str], Sequence[De
         digests=DigestReader(client("dynamodb"), settings.findings_table),
         channels=_channels(settings),
         ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
+        limits=_limits(settings, config),
     )
 
 
-def test_sender(environment: Mapping[str, str]) -> Callable[[AlertTest], Sequence[DeliveryResult]]:
+def test_sender(environment: Mapping[str, str], config: GuardConfig) -> Callable[[AlertTest], Sequence[DeliveryResult]]:
     """Return what sends a test message to every channel. ConfigurationError if a setting is missing."""
     settings = AlertSettings.from_environment(environment)
     ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
-    return partial(send_test, channels=_channels(settings), ledger=ledger)
+    return partial(send_test, channels=_channels(settings), ledger=ledger, limits=_limits(settings, config))
+
+
+def waiting_sender(
+    environment: Mapping[str, str], config: GuardConfig, account: str, region: str
+) -> Callable[[str], Sequence[DeliveryResult]]:
+    """Return what sends the messages that wait for the channel with a name. ConfigurationError if a setting is missing.
+
+    Nothing is sent if there is no such channel any more.
+    """
+    settings = AlertSettings.from_environment(environment)
+    dynamodb = client("dynamodb")
+    sender = WaitingSender(
+        config.alerts.limit,
+        _limits(settings, config),
+        DeliveryTable(dynamodb, settings.deliveries_table),
+        WaitingTable(dynamodb, settings.deliveries_table),
+        DigestReader(dynamodb, settings.findings_table),
+        account=account,
+        region=region,
+        command=list_command(settings.stack_name, region),
+    )
+
+    def send_to(name: str) -> Sequence[DeliveryResult]:
+        channel = next((one for one in all_channels(settings, config) if one.name == name), None)
+        if channel is None:
+            return [DeliveryResult(channel=name, outcome=DeliveryOutcome.NO_CHANNEL)]
+        return sender.send(channel)
+
+    return send_to
+
+
+def _limits(settings: AlertSettings, config: GuardConfig) -> ChannelLimits:
+    dynamodb, table = client("dynamodb"), settings.deliveries_table
+    return ChannelLimits(config.alerts.limit, QuotaTable(dynamodb, table), WaitingTable(dynamodb, table))
 
 
 @latest
@@ -95,20 +133,20 @@ def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
         send,
         min_severity=config.alerts.min_severity,
         baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
+        limits=_limits(settings, config),
+        groups=TargetFindings(client("dynamodb"), settings.findings_table),
     )
 
-    def send_event(event: BusEvent, batch: Sequence[BusEvent]) -> Sequence[DeliveryResult]:
-        others = cache(partial(others_of, event, batch, findings))
-
+    def send_event(event: BusEvent) -> Sequence[DeliveryResult]:
         def to_channels(finding: Finding, current: Current) -> Sequence[DeliveryResult]:
-            routed = routes.ledger(ledger, finding, others)
-            return alert(finding, current, routes.channels(finding), routed, others=others)
+            return alert(finding, current, routes.channels(finding), ledger, is_routed=routes.is_routed)
 
         return deliver_event(event, findings, to_channels)
 
     return send_event
 
 
+@latest
 def all_channels(settings: AlertSettings, config: GuardConfig) -> list[AlertChannel]:
     """Return the channels of a deployment: its own, which are the default ones, and those that `config` names."""
     own = channels_for(settings, client, config.owners)

@@ -12,6 +12,8 @@ from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.maintenance import MaintenanceTable
 from permission_guard.aws.tables.role_index import RoleIndex
+from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.bootstrap.commands import list_command
 from permission_guard.bootstrap.configuration import logged_configuration
 from permission_guard.clock import utc_now
 from permission_guard.config.settings import ConfigurationSettings, MaintenanceSettings
@@ -36,10 +38,11 @@ def maintainer(
         RoleIndex(dynamodb, table, FunctionReader(client("lambda"))),
         EventQueue(client("sqs"), settings.alert_queue_url),
         MetricReader(client("cloudwatch")),
+        waiting=WaitingTable(dynamodb, settings.deliveries_table),
         config=partial(logged_configuration, configuration, logger, metrics),
         clock=utc_now,
         account=account,
         region=region,
-        command=f"permission-guard findings list --stack-name {settings.stack_name} --region {region}",
+        command=list_command(settings.stack_name, region),
         tickets=EventQueue(client("sqs"), settings.ticket_queue_url) if settings.ticket_queue_url else None,
     )

@@ -6,14 +6,17 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from permission_guard.aws.clients import client
+from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
+from permission_guard.aws.tables.waiting_findings import WaitingTable
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_tickets import named_systems, outside_aws
 from permission_guard.config.settings import TicketSettings
 from permission_guard.delivery.tickets.review import review_finding
 from permission_guard.delivery.tickets.routed import NamedSystem, RoutedTickets
+from permission_guard.delivery.tickets.waiting_list import WaitingList
 from permission_guard.delivery.transitions import deliver_event
 from permission_guard.errors import ConfigurationError
 
@@ -73,6 +76,9 @@ TICKET_SYSTEMS: Mapping[str, MakeSystem | None] = {
 }
 """Every value of the TicketSystem parameter: a function that creates the system, None for no tickets."""
 
+UNLIMITED = frozenset({"securityhub"})
+"""The systems without a limit of new tickets: Security Hub is no list of work, and gets every finding."""
+
 
 def ticket_updater(
     environment: Mapping[str, str], config: GuardConfig
@@ -98,6 +104,17 @@ def ticket_reviewer(
     return partial(review_finding, findings=_findings(settings), review=tickets.review) if tickets else None
 
 
+def summary_writer(
+    environment: Mapping[str, str], config: GuardConfig
+) -> Callable[..., Sequence[DeliveryResult]] | None:
+    """Return what writes the summaries of the findings without a ticket, None for no tickets. It takes `is_review`.
+
+    ConfigurationError for an invalid setting.
+    """
+    tickets = _tickets(TicketSettings.from_environment(environment), config)
+    return tickets.summarize if tickets else None
+
+
 def _findings(settings: TicketSettings) -> FindingReader:
     return FindingReader(client("dynamodb"), settings.findings_table)
 
@@ -107,13 +124,24 @@ def _tickets(settings: TicketSettings, config: GuardConfig) -> RoutedTickets | N
     systems = systems_for(settings, config, client)
     if not systems:
         return None
+    dynamodb = client("dynamodb")
+    store, queue = (
+        WaitingTable(dynamodb, settings.deliveries_table),
+        EventQueue(client("sqs"), settings.ticket_queue_url),
+    )
     return RoutedTickets(
         systems=systems,
         default=() if settings.ticket_system == "none" else (settings.ticket_system,),
         routes=config.routes,
-        ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
+        ledger=DeliveryTable(dynamodb, settings.deliveries_table),
         min_severity=config.tickets.min_severity,
-        baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
+        baseline=DigestReader(dynamodb, settings.findings_table).baseline,
+        store=store,
+        waiting={
+            one.name: WaitingList(store, one.channel, config.tickets.limit, queue.request_summary)
+            for one in systems
+            if one.name not in UNLIMITED
+        },
     )
 
 

@@ -26,10 +26,13 @@ def process_batch(
     logger: Logger,
     metrics: Metrics,
     others: Mapping[str, Handler] | None = None,
+    *,
+    sources: Mapping[str, str] | None = None,
 ) -> dict[str, JSON]:
     """Pass each message's event to `handle`; return Lambda's partial batch response.
 
-    `others` handle the messages that are not about a finding, by their detail-type: each gets the detail.
+    `others` handle the messages that are not about a finding, by their detail-type: each gets the detail. `sources` has
+    the source of each detail-type that comes from another one than the bot.
 
     An error of `handle` is logged with the finding's id. SQS retries the message, and moves it to the dead-letter queue
     in the end. An event about a transition that was never recorded is refused: it is logged and counted, not retried.
@@ -39,7 +42,7 @@ def process_batch(
     for record in event["Records"]:
         finding_id = "unknown"
         try:
-            detail_type, detail = read_message(record["body"])
+            detail_type, detail = read_message(record["body"], sources)
             other = others.get(detail_type) if others and isinstance(detail_type, str) else None
             if other is not None:
                 other(detail)

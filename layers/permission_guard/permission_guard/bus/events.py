@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from permission_guard.errors import MalformedEventError
@@ -41,18 +40,23 @@ class BusEvent:
         return finding_target(self.target_arn)
 
 
-def read_message(body: str) -> tuple[JSON, Mapping[str, JSON]]:
-    """Return the detail-type and the detail of a queue message of the bot; MalformedEventError when it is not one."""
+def read_message(body: str, sources: Mapping[str, str] | None = None) -> tuple[JSON, Mapping[str, JSON]]:
+    """Return the detail-type and the detail of a queue message of the bot; MalformedEventError when it is not one.
+
+    `sources` has the source of each detail-type that may come from another one than the bot.
+    """
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedEventError("the message is not JSON") from error
-    if not isinstance(event, Mapping) or event.get("source") != SOURCE:
+    detail_type = event.get("detail-type") if isinstance(event, Mapping) else None
+    source = (sources or {}).get(detail_type, SOURCE) if isinstance(detail_type, str) else SOURCE
+    if not isinstance(event, Mapping) or event.get("source") != source:
         raise MalformedEventError("the message is not an event of the permission-guard bus")
     detail = event.get("detail")
     if not isinstance(detail, Mapping):
         raise MalformedEventError("the event has no `detail` object")
-    return event.get("detail-type"), detail
+    return detail_type, detail
 
 
 def read_event(body: str) -> BusEvent:
@@ -86,15 +90,6 @@ def named_finding(detail: Mapping[str, JSON]) -> tuple[str, str]:
     if isinstance(target, NamedRole) is not bool(role_arn):
         raise MalformedEventError("the event's `function_arn` is the ARN of a role, or its `role_arn` is none")
     return finding_id, target_arn
-
-
-def readable_events(batch: Mapping[str, JSON]) -> list[BusEvent]:
-    """Return the events in a batch of queue messages, without the messages that are none or cannot be read."""
-    events: list[BusEvent] = []
-    for message in batch["Records"]:
-        with suppress(MalformedEventError):
-            events.append(read_event(message["body"]))
-    return events
 
 
 def event_body(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""The message that has a finding's ticket read. It is put into the ticket queue, not on the bus."""
+"""The messages that have a ticket read, or the summaries written: put into the ticket queue, not on the bus."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON, FindingTarget
 
 REVIEW_DETAIL_TYPE: Final = "Ticket Review Requested"
+SUMMARY_DETAIL_TYPE: Final = "Ticket Summary Due"
 
 
 @record
@@ -37,3 +38,13 @@ def read_ticket_review(detail: Mapping[str, JSON]) -> TicketReview:
     """Read the `detail` of the message; MalformedEventError if it names no finding."""
     finding_id, target_arn = named_finding(detail)
     return TicketReview(finding_id, finding_target(target_arn))
+
+
+def summary_body(*, is_review: bool) -> str:
+    """Return the body of the message that has the summaries written. A review also reads those that did not change."""
+    return json.dumps({"source": SOURCE, "detail-type": SUMMARY_DETAIL_TYPE, "detail": {"review": is_review}})
+
+
+def read_summary_review(detail: Mapping[str, JSON]) -> bool:
+    """Read the `detail` of the message: whether the summaries are reviewed."""
+    return detail.get("review") is True

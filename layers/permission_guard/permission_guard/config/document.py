@@ -92,18 +92,36 @@ class FunctionTags:
 
 
 @record(kw_only=True)
+class AlertLimit:
+    """How many messages each alert channel gets in which time: in no window of `minutes` more than `messages`."""
+
+    messages: int = 20
+    minutes: int = 10
+
+
+@record(kw_only=True)
 class Alerts:
-    """Which findings send an alert."""
+    """Which findings send an alert, and how many messages a channel gets."""
 
     min_severity: Severity = Severity.LOW
+    limit: AlertLimit = field(default_factory=AlertLimit)
+
+
+@record(kw_only=True)
+class TicketLimit:
+    """How many tickets are opened in a number of hours, in each system."""
+
+    tickets: int = 100
+    hours: int = 24
 
 
 @record(kw_only=True)
 class Tickets:
-    """Which findings open a ticket. `systems` are the named ticket systems, besides the stack's own."""
+    """Which findings open a ticket, and how many. `systems` are the named systems, besides the stack's own."""
 
     min_severity: Severity = Severity.LOW
     systems: Mapping[str, NamedTicketSystem] = field(default_factory=dict)
+    limit: TicketLimit = field(default_factory=TicketLimit)
 
 
 class ManagingTool(StrEnum):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from permission_guard.config.alert_keys import ALERTS
 from permission_guard.config.destination_keys import CHANNELS, OWNERS, ROUTES, TICKET_SYSTEMS
 from permission_guard.config.document import (
-    Alerts,
     Baseline,
     ExceptionEntry,
     Exclusion,
@@ -44,6 +44,7 @@ from permission_guard.config.texts import (
     SID,
     SUBJECT,
 )
+from permission_guard.config.ticket_keys import TICKET_LIMIT
 from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
@@ -267,17 +268,8 @@ GUARD: Final = ObjectOf(
         ),
         Key(
             name="alerts",
-            form=ObjectOf(
-                record=Alerts,
-                keys=(
-                    Key(
-                        name="min_severity",
-                        form=Choice(Severity),
-                        description="The lowest severity of findings that send an alert.",
-                    ),
-                ),
-            ),
-            description="Which findings send an alert.",
+            form=ALERTS,
+            description="Which findings send an alert, and how many messages a channel gets.",
         ),
         Key(
             name="tickets",
@@ -294,6 +286,12 @@ GUARD: Final = ObjectOf(
                         form=TICKET_SYSTEMS,
                         description="Named ticket systems besides the stack's own: the name that routes use, with type "
                         "and secret.",
+                    ),
+                    Key(
+                        name="limit",
+                        form=TICKET_LIMIT,
+                        description="How many tickets are opened. The findings above the limit have one ticket "
+                        "together, and one each once there is room. It does not apply to Security Hub.",
                     ),
                 ),
             ),

@@ -143,6 +143,7 @@ class MaintenanceSettings:
     """
 
     findings_table: str
+    deliveries_table: str
     alert_queue_url: str
     stack_name: str
     ticket_queue_url: str | None = None
@@ -152,6 +153,7 @@ class MaintenanceSettings:
         """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(
             findings_table=_required(environment, "FINDINGS_TABLE"),
+            deliveries_table=_required(environment, "DELIVERIES_TABLE"),
             alert_queue_url=_required(environment, "ALERT_QUEUE_URL"),
             stack_name=_required(environment, "STACK_NAME"),
             ticket_queue_url=environment.get("TICKET_QUEUE_URL") or None,
@@ -172,13 +174,17 @@ class PublishSettings:
 
 @record
 class AlertSettings:
-    """The settings of the function that sends alerts. Both channels are optional."""
+    """The settings of the function that sends alerts. Both channels are optional.
+
+    `stack_name` is for the commands that its digests show.
+    """
 
     findings_table: str
     deliveries_table: str
     topic_arn: str | None
     slack_secret_arn: str | None
     slack_webhook_prefix: str
+    stack_name: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -189,6 +195,7 @@ class AlertSettings:
             topic_arn=environment.get("TOPIC_ARN") or None,
             slack_secret_arn=environment.get("SLACK_SECRET_ARN") or None,
             slack_webhook_prefix=environment.get("SLACK_WEBHOOK_PREFIX") or "https://hooks.slack.com/",
+            stack_name=_required(environment, "STACK_NAME"),
         )
 
 
@@ -196,13 +203,14 @@ class AlertSettings:
 class TicketSettings:
     """The settings of the function that opens tickets.
 
-    `ticket_url` is where tickets are opened, and `ticket_secret_arn` the secret with the credentials; each is empty for
-    a system of AWS.
+    `ticket_queue_url` is the function's own queue. `ticket_url` is where tickets are opened, and
+    `ticket_secret_arn` the secret with the credentials; each is empty for a system of AWS.
     """
 
     findings_table: str
     deliveries_table: str
     ticket_system: str
+    ticket_queue_url: str = ""
     ticket_url: str = ""
     ticket_secret_arn: str = ""
 
@@ -213,6 +221,7 @@ class TicketSettings:
             findings_table=_required(environment, "FINDINGS_TABLE"),
             deliveries_table=_required(environment, "DELIVERIES_TABLE"),
             ticket_system=_required(environment, "TICKET_SYSTEM"),
+            ticket_queue_url=_required(environment, "TICKET_QUEUE_URL"),
             ticket_url=environment.get("TICKET_URL", ""),
             ticket_secret_arn=environment.get("TICKET_SECRET_ARN", ""),
         )

@@ -28,8 +28,15 @@ def compose_digest(digest: Digest) -> Message:
     return Message(
         key=digest.id,
         group=digest.id,
-        attributes={"digest": (str(digest.kind),), "account": (account,), "region": (region,)},
+        attributes={
+            "digest": (str(digest.kind),),
+            "account": (account,),
+            "region": (region,),
+            **({"severity": (str(digest.severity),)} if digest.severity else {}),
+        },
         title=one_line(digest.title, _TITLE),
+        severity=digest.severity,
+        findings=digest.findings,
         happened=one_line(digest.summary, _LINE * 2),
         sections=tuple(sections),
         references=(Fact("Account", (f"{account}, {region}",)), Fact("Digest id", (digest.id,))),

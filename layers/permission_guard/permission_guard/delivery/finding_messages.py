@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from permission_guard.delivery.evidence import evidence_lines
 from permission_guard.delivery.links import event_url, function_url, role_url
 from permission_guard.delivery.message import Fact, Link, Message, Section, SectionStyle, Time
-from permission_guard.delivery.plans import approved_until, plan_parts, undo_parts
+from permission_guard.delivery.plans import PROSE, approved_until, plan_parts, undo_parts
 from permission_guard.delivery.states import happened, needs_attention, needs_fix, state
 from permission_guard.delivery.text import cut, first_sentence, listing, one_line, parsed_time, shown_time
 from permission_guard.iam.arn import parse_arn
@@ -32,15 +32,24 @@ _PROSE: Final = 4_000
 _LISTING: Final = 20_000
 _FUNCTIONS_SHOWN: Final = 10
 _EVENTS_SHOWN: Final = 3
+_DETAILED: Final = 3
+"""How many findings a message shows in detail."""
+_LISTED: Final = 10
+"""How many findings are in one list: Slack shows 2,500 characters of it."""
+_LINE: Final = 150
 _CHANGES: Final = frozenset({Transition.OPENED, Transition.REOPENED, Transition.RESOLVED, Transition.SUPPRESSED})
 """The transitions that a change of the state, or a person, led to; the others keep who made the last change."""
 
 
 def compose(*findings: Finding) -> Message:
-    """Return the message about a finding, or about several of one group, the worst first."""
+    """Return the message about a finding, or about several of one group, the worst first.
+
+    Of more than three findings all are listed, and the worst three shown in detail: every channel shows each of them.
+    """
     ordered = sorted(findings, key=lambda one: [*Severity].index(one.severity), reverse=True)
     first, *others = ordered
     more = f" (and {len(others)} more)" if others else ""
+    detailed = ordered[:_DETAILED]
     return Message(
         key="+".join(f"{one.id}-{one.revision}" for one in ordered),
         group=first.target_arn,
@@ -50,10 +59,10 @@ def compose(*findings: Finding) -> Message:
         state=state(first),
         severity=first.severity if needs_attention(first) else None,
         facts=tuple(_facts(first)),
-        sections=tuple(section for one in ordered for section in _sections(one, is_alone=not others)),
-        references=tuple(fact for one in ordered for fact in _references(one)),
-        evidence=tuple(section for one in ordered for section in _evidence(one, is_alone=not others)),
-        rest=f"See {', '.join(map(_show, ordered))}.",
+        sections=(*_lists(ordered), *(part for one in detailed for part in _sections(one, is_alone=not others))),
+        references=tuple(fact for one in detailed for fact in _references(one)),
+        evidence=tuple(section for one in detailed for section in _evidence(one, is_alone=not others)),
+        rest=f"See {', '.join(map(_show, detailed))}.",
         owner=one_line(first.owner, _FACT),
         findings=tuple(one.id for one in ordered),
     )
@@ -135,6 +144,20 @@ def _functions(finding: Finding) -> str:
 # ── Why it matters and how to fix it ────────────────────────────────────────────────────────────────────────────────
 
 
+def _lists(findings: Sequence[Finding]) -> Iterator[Section]:
+    """Yield lists of all findings, if not all of them are shown in detail."""
+    if len(findings) <= _DETAILED:
+        return
+    for start in range(0, len(findings), _LISTED):
+        part = findings[start : start + _LISTED]
+        title = f"Findings {start + 1} to {start + len(part)} of {len(findings)}"
+        yield _listing(title, "\n".join(map(_line, part)))
+
+
+def _line(finding: Finding) -> str:
+    return f"[{finding.severity.upper()}] {finding.rule_id} {one_line(finding.title, _LINE)}: {finding.id}"
+
+
 def _sections(finding: Finding, *, is_alone: bool) -> Iterator[Section]:
     """Yield why it matters, how to fix it, and what the bot did about it."""
     if not is_alone:
@@ -178,18 +201,26 @@ def _where(managed_by: ManagedBy) -> str:
 
 
 def _fix(fix: FixRecord, finding: Finding) -> Iterator[Section]:
+    """Yield what the bot did or would do and who decided it, then the commands, and the whole plan last.
+
+    A command must not be what a format with less room omits.
+    """
     if fix.result in (FixResult.PROPOSED, FixResult.REJECTED):
         yield _prose("What the bot would do", f"{fix.name}: {fix.summary}")
     else:
         attempt = f"attempt {fix.attempts}, {shown_time(fix.at)}"
         yield _prose("What the bot did", f"{fix.name}: {fix.result} ({attempt}). {fix.summary}")
-    yield from (_listing(title, text) for title, text in plan_parts(fix))
     if fix.decided_by:
         until = f" until {until}" if (until := approved_until(fix)) else ""
         yield _prose("Rejected by" if fix.result is FixResult.REJECTED else "Approved by", f"{fix.decided_by}{until}")
+    yield from _commands(fix, finding)
+    yield from (_part_of_plan(title, text) for title, text in (*undo_parts(fix), *plan_parts(fix)))
+
+
+def _commands(fix: FixRecord, finding: Finding) -> Iterator[Section]:
+    """Yield how to approve the fix, or how to undo it unless it was undone."""
     if fix.approve:
         yield _command("How to approve it", fix.approve, finding)
-    yield from (_listing(title, text) for title, text in undo_parts(fix))
     if fix.result is FixResult.UNDONE or finding.transition is Transition.FIX_UNDONE:
         return
     if fix.result is FixResult.APPLIED and fix.calls:
@@ -197,6 +228,10 @@ def _fix(fix: FixRecord, finding: Finding) -> Iterator[Section]:
         yield _command("How to undo it by hand", fix.undo, finding)
     elif fix.undo:
         yield _command("How to undo it", fix.undo, finding)
+
+
+def _part_of_plan(title: str, text: str) -> Section:
+    return Section(title, cut(text, _PROSE), SectionStyle.PROSE) if title in PROSE else _listing(title, text)
 
 
 # ── What identifies it, and what it is based on ─────────────────────────────────────────────────────────────────────

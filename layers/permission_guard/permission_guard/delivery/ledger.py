@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.errors import DeliveryBusyError, DeliveryLimitError
+from permission_guard.errors import ChannelLimitError, DeliveryBusyError, DeliveryLimitError
 from permission_guard.model.findings import Status
 from permission_guard.records import record
 
@@ -52,6 +52,9 @@ class DeliveryOutcome(StrEnum):
     BELOW_THRESHOLD = "below the severity threshold"
     IN_DIGEST = "reported in the digest of the first sweep"
     NOT_ANNOUNCED = "no alert: none was sent about the finding before"
+    WAITS_FOR_DIGEST = "waits for a digest: the channel's limit is reached"
+    NO_DIGEST = "dropped: the digest does not exist or cannot be read"
+    NO_CHANNEL = "not sent: messages wait for a channel that does not exist"
     LIMIT_REACHED = "postponed to the next sweep: a limit of the other side is reached"
     UP_TO_DATE = "reviewed: the ticket is up to date"
     CORRECTED = "reviewed: the ticket was brought up to date"
@@ -159,6 +162,7 @@ def deliver(
     current: Callable[[], Finding | None],
     is_withheld: Callable[[Finding, str | None], bool] = lambda _finding, _reference: False,
     instead: Callable[[Finding, str | None], DeliveryOutcome | None] = lambda _finding, _reference: None,
+    postpone: Callable[[Claim, Finding], None] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     wait: Callable[[float], None] = time.sleep,
 ) -> DeliveryResult:
@@ -173,17 +177,19 @@ def deliver(
     which `instead` returns an outcome. That counts as delivered, but for an end that is not announced: the transition
     before, which is, may arrive later.
 
-    An open finding that `send` cannot deliver because of a limit is recorded like one that is withheld: the sweep hands
-    over every open finding again.
+    If `send` raises ChannelLimitError, `postpone` lets the finding wait and records it as delivered.
+
+    An open finding that `send` cannot deliver because of a limit of the other side is recorded like one that is
+    withheld: the sweep hands over every open finding again.
     """
-    claim = _claim(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
+    claim = claimed(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
     repaired = False
     # Read after the ledger: whoever delivered a revision had read it in the table.
     is_superseded = isinstance(claim, Skip) and claim.outcome is DeliveryOutcome.SUPERSEDED
     if is_superseded and (latest := current()) is not None and claim.revision > latest.revision:
         ledger.repair(finding.id, channel, claim.revision)
         finding, repaired = latest, True
-        claim = _claim(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
+        claim = claimed(ledger, channel, finding.id, finding.revision, clock=clock, wait=wait)
     if isinstance(claim, Skip):
         return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference, repaired=repaired)
     try:
@@ -201,6 +207,12 @@ def deliver(
             finding = latest
         try:
             reference = send(finding, claim.reference)
+        except ChannelLimitError:
+            if postpone is None:
+                raise
+            postpone(claim, finding)
+            outcome = DeliveryOutcome.WAITS_FOR_DIGEST
+            return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
         except DeliveryLimitError:
             if finding.status is not Status.OPEN:
                 raise
@@ -223,18 +235,26 @@ def deliver_once(
     identifier: str,
     send: Callable[[], str | None],
     *,
+    postpone: Callable[[Claim], None] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     wait: Callable[[float], None] = time.sleep,
 ) -> DeliveryResult:
     """Deliver what has no later revision, such as a digest, to a channel, unless it was delivered.
 
-    `send` returns the reference to record. Its errors are raised after the lock is released.
+    `send` returns the reference to record. Its errors are raised after the lock is released. If it raises
+    ChannelLimitError, `postpone` lets the message wait and records it as delivered.
     """
-    claim = _claim(ledger, channel, identifier, 1, clock=clock, wait=wait)
+    claim = claimed(ledger, channel, identifier, 1, clock=clock, wait=wait)
     if isinstance(claim, Skip):
         return DeliveryResult(channel=channel, outcome=claim.outcome, reference=claim.reference)
     try:
-        reference = send()
+        try:
+            reference = send()
+        except ChannelLimitError:
+            if postpone is None:
+                raise
+            postpone(claim)
+            return DeliveryResult(channel=channel, outcome=DeliveryOutcome.WAITS_FOR_DIGEST)
     except BaseException:
         ledger.release(claim)
         raise
@@ -242,7 +262,7 @@ def deliver_once(
     return DeliveryResult(channel=channel, outcome=DeliveryOutcome.DELIVERED, reference=reference)
 
 
-def _claim(
+def claimed(
     ledger: DeliveryLedger,
     channel: str,
     identifier: str,

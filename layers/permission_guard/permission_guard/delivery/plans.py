@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.delivery.text import one_line, shown_time, utc
 from permission_guard.model.findings import APPROVAL, APPROVAL_HOURS, FixResult
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 _VALUE = 2_100
 """More characters than an ARN has."""
+
+_UNKNOWN, _HASH, _REQUESTED, _ENDED = "What is unknown", "Hash of the plan", "Undo requested by", "How the undo ended"
+
+PROSE: Final = frozenset({_UNKNOWN, _HASH, _REQUESTED, _ENDED})
+"""The titles of the parts that are sentences. The others are listings."""
 
 
 def plan_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
@@ -37,8 +42,8 @@ def plan_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
         yield "What is certain about the plan", "\n".join(_certificate(fix.certificate))
     if fix.resolves:
         yield "What it also resolves", "\n".join(f"finding {one_line(one, _VALUE)}" for one in fix.resolves)
-    yield "What is unknown", "\n".join(one_line(text, _VALUE) for text in fix.unknowns) or "Nothing."
-    yield "Hash of the plan", f"{fix.plan_hash}\n{_validity(fix)}".rstrip()
+    yield _UNKNOWN, "\n".join(one_line(text, _VALUE) for text in fix.unknowns) or "Nothing."
+    yield _HASH, f"{fix.plan_hash}\n{_validity(fix)}".rstrip()
 
 
 def undo_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
@@ -50,12 +55,12 @@ def undo_parts(fix: FixRecord) -> Iterator[tuple[str, str]]:
     if undo is None:
         return
     yield (
-        "Undo requested by",
+        _REQUESTED,
         one_line(f"{undo.by} at {shown_time(undo.at)}{f': {undo.reason}' if undo.reason else ''}", _VALUE),
     )
     if not undo.ended_at:
         return
-    yield "How the undo ended", one_line(f"{shown_time(undo.ended_at)}: {undo.summary}", _VALUE)
+    yield _ENDED, one_line(f"{shown_time(undo.ended_at)}: {undo.summary}", _VALUE)
     if undo.calls:
         yield "Calls to AWS that undo it", "\n".join(_calls(undo.calls))
     if undo.before and (others := "\n".join(_changes(fix.after, undo.before))):

@@ -6,14 +6,13 @@ function and the revision. What is sent to people is read from the table.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
-from permission_guard.errors import UNREADABLE, UnrecordedTransitionError
+from permission_guard.errors import UnrecordedTransitionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,26 +54,6 @@ def deliver_event(
     return send(finding, current)
 
 
-def others_of(event: BusEvent, batch: Sequence[BusEvent], findings: RecordedFindings) -> list[Finding]:
-    """Read the findings of the batch's other events with the same transition of the same function or role.
-
-    Only the oldest event of each finding counts: a newer one must not be sent before it. A finding that cannot be read
-    is left to its own event, which reports that.
-    """
-    oldest: dict[str, BusEvent] = {}
-    for one in sorted(batch, key=lambda one: one.revision):
-        oldest.setdefault(one.finding_id, one)
-    found: list[Finding] = []
-    for one in oldest.values():
-        if one.finding_id == event.finding_id:
-            continue
-        if (one.target_arn, one.transition) == (event.target_arn, event.transition):
-            with suppress(*UNREADABLE):
-                finding = findings.transition(one.target, one.finding_id, one.revision)
-                found += [finding] if finding is not None else []
-    return found
-
-
 def log_deliveries(event: BusEvent, results: Sequence[DeliveryResult], logger: Logger, metrics: Metrics) -> None:
     """Log what became of an event at each channel; count the repairs of the ledger."""
     about = {"finding_id": event.finding_id, "revision": event.revision, "transition": event.transition}
@@ -82,7 +61,7 @@ def log_deliveries(event: BusEvent, results: Sequence[DeliveryResult], logger: L
 
 
 def log_results(about: Mapping[str, JSON], results: Sequence[DeliveryResult], logger: Logger, metrics: Metrics) -> None:
-    """Log what became of a message at each channel; count repairs and limits. `about` names the message."""
+    """Log what became of a message at each channel; count repairs, and what limits hold. `about` names the message."""
     for result in results:
         logger.info(result.outcome, extra={**about, "channel": result.channel, "reference": result.reference})
         if result.repaired:
@@ -90,6 +69,8 @@ def log_results(about: Mapping[str, JSON], results: Sequence[DeliveryResult], lo
             metrics.add_metric(name="DeliveriesRepaired", unit=MetricUnit.Count, value=1)
         if result.outcome is DeliveryOutcome.LIMIT_REACHED:
             metrics.add_metric(name="DeliveriesPostponed", unit=MetricUnit.Count, value=1)
+        if result.outcome is DeliveryOutcome.WAITS_FOR_DIGEST:
+            metrics.add_metric(name="DeliveriesWaiting", unit=MetricUnit.Count, value=1)
 
 
 def _unchanged(event: BusEvent, current: Finding | None) -> Finding | None:

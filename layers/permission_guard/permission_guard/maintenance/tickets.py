@@ -32,6 +32,9 @@ class ReviewQueue(Protocol):
     def send_reviews(self, reviews: Sequence[TicketReview]) -> None:
         """Have the tickets of findings read; reading one twice does no harm."""
 
+    def send_summary_review(self) -> None:
+        """Have the summaries of the findings without a ticket read."""
+
 
 @record
 class Requested:
@@ -53,16 +56,17 @@ def request_reviews(
     found = chain.from_iterable(map(keys_of, (Status.OPEN, Status.SUPPRESSED)))
     reviews = {_key(review): review for review in (TicketReview(finding_id, target) for target, finding_id in found)}
     due = sorted(key for key in reviews if key > state.reviewed_after)
-    for first in range(0, len(due), _PART):
-        if is_stopped():
-            return Requested(state, first)
-        part = due[first : first + _PART]
-        try:
+    sent = 0
+    try:
+        while part := due[sent : sent + _PART]:
+            if is_stopped():
+                return Requested(state, sent)
             queue.send_reviews([reviews[key] for key in part])
-        except Exception as error:  # noqa: BLE001 - what was requested must not be requested again
-            return Requested(state, first, f"tickets: {type(error).__name__}: {error}")
-        state = replace(state, reviewed_after=part[-1])
-    return Requested(replace(state, reviewed_after=""), len(due))
+            state, sent = replace(state, reviewed_after=part[-1]), sent + len(part)
+        queue.send_summary_review()
+    except Exception as error:  # noqa: BLE001 - what was requested must not be requested again
+        return Requested(state, sent, f"tickets: {type(error).__name__}: {error}")
+    return Requested(replace(state, reviewed_after=""), sent)
 
 
 def _key(review: TicketReview) -> str:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 
 from permission_guard.model.documents import known_fields
+from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from permission_guard.model.targets import JSON
 
-DIGEST_ID: Final = re.compile(r"(baseline|exceptions|watch)-[0-9a-f]{32}")
+DIGEST_ID: Final = re.compile(r"(baseline|exceptions|watch|waiting)-[0-9a-f]{32}")
 
 
 class DigestKind(StrEnum):
@@ -26,6 +27,7 @@ class DigestKind(StrEnum):
     BASELINE = "baseline"
     EXCEPTIONS = "exceptions"
     WATCH = "watch"
+    WAITING = "waiting"
 
 
 @record
@@ -40,7 +42,9 @@ class DigestPart:
 class Digest:
     """A digest of one account and region. `command` lists what the digest is about, empty if no command does.
 
-    `created_at` is ISO-8601 in UTC. The texts contain names that others chose.
+    `severity` is the worst one of the open findings that it is about; None if nothing needs attention for itself.
+    `findings` are the ids of the findings that it is in the place of alerts about. `created_at` is ISO-8601 in UTC. The
+    texts contain names that others chose.
     """
 
     id: str
@@ -52,11 +56,20 @@ class Digest:
     summary: str
     parts: tuple[DigestPart, ...] = ()
     command: str = ""
+    severity: Severity | None = None
+    findings: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, JSON]:
         """Return the digest as JSON values."""
         parts = [{"title": part.title, "lines": list(part.lines)} for part in self.parts]
-        return {**asdict(self), "kind": str(self.kind), "parts": parts}
+        severity = str(self.severity) if self.severity else None
+        return {
+            **asdict(self),
+            "kind": str(self.kind),
+            "parts": parts,
+            "severity": severity,
+            "findings": list(self.findings),
+        }
 
     @classmethod
     def from_document(cls, document: Mapping[str, JSON]) -> Self:
@@ -64,6 +77,8 @@ class Digest:
         fields = known_fields(cls, document)
         fields["kind"] = DigestKind(fields["kind"])
         fields["parts"] = tuple(_part(part) for part in fields.get("parts", ()))
+        fields["findings"] = tuple(map(str, fields.get("findings", ())))
+        fields["severity"] = Severity(fields["severity"]) if fields.get("severity") else None
         datetime.fromisoformat(fields["created_at"])
         if not DIGEST_ID.fullmatch(fields["id"]):
             raise ValueError(f"not the id of a digest: {fields['id']!r:.50}")

@@ -61,3 +61,10 @@ def test_a_digest_is_named_by_its_id() -> None:
     sqs, digest = Queue(), digest_id(DigestKind.BASELINE, "account")
     queue(sqs).send_digest(digest)
     assert json.loads(sqs.requests[0][0])["detail"] == {"digest_id": digest}
+
+
+def test_what_waits_is_named_by_its_channel() -> None:
+    """What it is is in the table."""
+    sqs = Queue()
+    queue(sqs).send_waiting("slack")
+    assert json.loads(sqs.requests[0][0])["detail"] == {"channel": "slack"}

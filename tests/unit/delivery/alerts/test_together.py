@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.bus.events import BusEvent, event_body, readable_events
 from permission_guard.delivery.alerts.base import send
+from permission_guard.delivery.alerts.slack.message import payload
+from permission_guard.delivery.alerts.sns.message import publication
+from permission_guard.delivery.alerts.together import MOST, group_locked
+from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.plain import text
 from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, Skip
-from permission_guard.delivery.transitions import others_of
 from permission_guard.errors import ConflictError, DeliveryBusyError, DeliveryError
 from permission_guard.model.findings import Transition
 from permission_guard.model.verdicts import Severity
@@ -18,7 +23,7 @@ from tests.unit.delivery.examples import OPENED
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
 
     from permission_guard.delivery.message import Message
     from permission_guard.model.findings import Finding
@@ -85,6 +90,21 @@ class BusyLedger(MemoryLedger):
         return super().claim(finding_id, channel, revision, now)
 
 
+class Groups:
+    """The findings in the table."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self.findings = findings
+
+    def findings_of(self, target: FindingTarget) -> Sequence[Finding]:
+        return [one for one in self.findings if one.target_arn == target.arn]
+
+
+def clock() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
 def keys(*findings: Finding) -> str:
     """Return the key of the message about findings."""
     return "+".join(f"{one.id}-{one.revision}" for one in findings)
@@ -92,7 +112,7 @@ def keys(*findings: Finding) -> str:
 
 def alert(finding: Finding, channel: Channel, ledger: MemoryLedger, *others: Finding, **options: Any) -> Any:
     """Send the alert of a finding that arrived with others; return the outcome."""
-    (result,) = send(finding, unread, [channel], ledger, others=lambda: others, **options)
+    (result,) = send(finding, unread, [channel], ledger, groups=Groups(*others), **options)
     return result.outcome
 
 
@@ -103,7 +123,7 @@ def test_the_findings_of_one_event_are_one_message() -> None:
     outcomes = [alert(one, channel, ledger, *batch) for one in batch]
     assert channel.sent == [keys(OPENED, SECOND, THIRD)]
     assert outcomes == [DeliveryOutcome.DELIVERED, *[DeliveryOutcome.ALREADY_DELIVERED] * 2]
-    assert {one.reference for one in ledger.held.values()} == {"sns-1"}
+    assert {ledger.held[one.id, "sns"].reference for one in batch} == {"sns-1"}
 
 
 @pytest.mark.parametrize(
@@ -163,7 +183,8 @@ def test_a_message_that_is_not_accepted_releases_all_of_them() -> None:
     channel, ledger = Channel(DeliveryError("throttled")), MemoryLedger()
     with pytest.raises(DeliveryError, match="throttled"):
         alert(OPENED, channel, ledger, SECOND, THIRD)
-    assert all(one.locked_until is None and one.revision is None for one in ledger.held.values())
+    held = [ledger.held[one.id, "sns"] for one in (OPENED, SECOND, THIRD)]
+    assert all(one.locked_until is None and one.revision is None for one in held)
     alert(SECOND, channel, ledger, OPENED, THIRD)
     assert channel.sent == [keys(SECOND, OPENED, THIRD)]
 
@@ -203,47 +224,76 @@ def test_a_crash_after_the_message_was_sent_repeats_each_finding_at_most_once() 
     assert channel.sent == [keys(OPENED, SECOND, THIRD), keys(SECOND, THIRD)]
 
 
-# ── The others of a batch ───────────────────────────────────────────────────────────────────────────────────────────
+# ── The others of a group ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Recorded:
-    """Recorded transitions; one that is None cannot be read."""
-
-    def __init__(self, *findings: Finding) -> None:
-        self.findings = {(one.id, one.revision): one for one in findings}
-
-    def finding(self, target: FindingTarget, finding_id: str) -> Finding | None:
-        raise NotImplementedError
-
-    def transition(self, target: FindingTarget, finding_id: str, revision: int) -> Finding | None:
-        if finding_id == "f" * 32:
-            raise KeyError("title")
-        return self.findings.get((finding_id, revision))
+def test_ten_findings_of_one_event_are_one_message() -> None:
+    """They are read in the table, however many events are in a batch. Their own events have nothing left to do."""
+    channel, ledger = Channel(), MemoryLedger()
+    findings = [replace(OPENED, id=f"{number:032x}") for number in range(10)]
+    outcomes = [alert(one, channel, ledger, *findings) for one in findings]
+    assert channel.sent == [keys(*findings)]
+    assert outcomes == [DeliveryOutcome.DELIVERED, *[DeliveryOutcome.ALREADY_DELIVERED] * 9]
 
 
-def event_of(finding: Finding) -> BusEvent:
-    """Return the event about a finding's last transition."""
-    return BusEvent(finding.transition, finding.id, finding.target_arn, finding.revision)
+def test_a_large_group_is_several_messages() -> None:
+    """Each is about twenty findings at most."""
+    channel, ledger = Channel(), MemoryLedger()
+    findings = [replace(OPENED, id=f"{number:032x}") for number in range(45)]
+    for one in findings:
+        alert(one, channel, ledger, *findings)
+    assert [len(key.split("+")) for key in channel.sent] == [MOST, MOST, 5]
 
 
-def test_the_others_are_read_in_the_table() -> None:
-    """Those with the same transition of the same function. What cannot be read is left to its own event."""
-    damaged, missing = replace(SECOND, id="f" * 32), replace(SECOND, id="e" * 32)
-    resolved = replace(THIRD, id="a" * 32, transition=Transition.RESOLVED)
-    elsewhere = replace(THIRD, id="b" * 32, function_arn=f"{OPENED.function_arn}-2")
-    batch = [event_of(one) for one in (OPENED, SECOND, damaged, missing, resolved, elsewhere)]
-    assert others_of(batch[0], batch, Recorded(OPENED, SECOND, resolved, elsewhere)) == [SECOND]
+def test_two_invocations_at_the_same_time_send_one_message() -> None:
+    """The second one waits for the first one, and finds what that has recorded."""
+    ledger, waits = MemoryLedger(), list[float]()
+
+    class SlowChannel(Channel):
+        def send(self, message: Message, reference: str | None) -> str | None:
+            with pytest.raises(DeliveryBusyError), group_locked(ledger, "sns", SECOND, clock, waits.append):
+                raise AssertionError
+            return super().send(message, reference)
+
+    channel = SlowChannel()
+    alert(OPENED, channel, ledger, SECOND, THIRD)
+    assert sum(waits) == pytest.approx(3.1)
+    with group_locked(ledger, "sns", SECOND, clock, waits.append):
+        assert alert(SECOND, channel, ledger) is DeliveryOutcome.ALREADY_DELIVERED
 
 
-def test_a_newer_transition_does_not_overtake_an_older_one_of_its_batch() -> None:
-    """The older one would never be sent."""
-    newer = replace(SECOND, revision=3)
-    batch = [event_of(one) for one in (OPENED, newer, replace(SECOND, revision=2, transition=Transition.RESOLVED))]
-    assert others_of(batch[0], batch, Recorded(OPENED, newer)) == []
+def test_the_lock_of_a_group_is_released_after_a_failure() -> None:
+    """The retry does not wait."""
+    channel, ledger = Channel(DeliveryError("HTTP 500")), MemoryLedger()
+    with pytest.raises(DeliveryError):
+        alert(OPENED, channel, ledger, SECOND)
+    assert all(held.locked_until is None for held in ledger.held.values())
 
 
-def test_the_events_of_a_batch_are_read_without_its_other_messages() -> None:
-    """Each of those is reported when it is handled."""
-    bodies = [event_body(OPENED), "not json", '{"source": "other"}', event_body(SECOND)]
-    batch = {"Records": [{"body": body} for body in bodies]}
-    assert [one.finding_id for one in readable_events(batch)] == [OPENED.id, SECOND.id]
+def test_a_finding_whose_earlier_revision_was_not_sent_is_left_to_its_own_events() -> None:
+    """A newer revision must not be sent before it: nobody would hear of the older one."""
+    channel, ledger = Channel(), MemoryLedger()
+    alert(OPENED, channel, ledger, replace(SECOND, revision=3))
+    assert channel.sent == [keys(OPENED)]
+    assert ledger.held[SECOND.id, "sns"].locked_until is None
+    ledger.held[SECOND.id, "sns"] = Delivery(revision=2)
+    alert(replace(THIRD, revision=1), channel, ledger, replace(SECOND, revision=3))
+    assert channel.sent[1:] == [f"{THIRD.id}-1+{SECOND.id}-3"] or channel.sent[1:] == [f"{SECOND.id}-3+{THIRD.id}-1"]
+
+
+def test_without_another_finding_nothing_is_locked() -> None:
+    """Most events change one finding."""
+    ledger = MemoryLedger()
+    alert(OPENED, Channel(), ledger)
+    assert list(ledger.held) == [(OPENED.id, "sns")]
+
+
+def test_a_message_about_many_findings_lists_each_of_them_in_every_channel() -> None:
+    """The worst three are shown in detail."""
+    findings = [replace(OPENED, id=f"{number:032x}", title=f"{number} " + "x" * 300) for number in range(MOST)]
+    message = compose(*findings)
+    assert message.title.endswith("(and 19 more)")
+    shown = (json.dumps(payload(message)), publication(message).message, text(message))
+    assert all(one.id in each for one in findings for each in shown)
+    assert len(payload(message)["blocks"]) <= 50
+    assert [section.title for section in message.sections[:2]] == ["Findings 1 to 10 of 20", "Findings 11 to 20 of 20"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.verdicts import Severity
 from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
+
+if TYPE_CHECKING:
+    from permission_guard.delivery.tickets.summary import Ticketed
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 NEWEST = replace(OPENED, revision=4)
@@ -49,34 +53,35 @@ class Tickets:
         if self.limit is not None:
             raise self.limit
 
-    def read(self, reference: str, finding: Finding) -> Ticket | None:
-        return self.held.get(reference)
+    def read(self, reference: str, about: Ticketed) -> Ticket | None:
+        ticket = self.held.get(reference)
+        return ticket if ticket and ticket.data["id"] == about.id else None
 
-    def find(self, finding: Finding) -> Ticket | None:
-        return next(iter(self.held.values()), None)
+    def find(self, about: Ticketed) -> Ticket | None:
+        return next((one for one in self.held.values() if one.data["id"] == about.id), None)
 
-    def open(self, finding: Finding) -> str:
+    def open(self, about: Ticketed) -> str:
         self.writes.append("open")
         reference = f"T-{len(self.held) + 1}"
-        self.held[reference] = Ticket(reference=reference, is_closed=False, mark=Mark.of(finding))
+        self.held[reference] = Ticket(reference=reference, is_closed=False, mark=Mark.of(about), data={"id": about.id})
         return reference
 
-    def update(self, ticket: Ticket, finding: Finding) -> None:
+    def update(self, ticket: Ticket, about: Ticketed) -> None:
         self.writes.append("update")
-        self.held[ticket.reference] = replace(ticket, mark=mark_of(ticket, finding))
+        self.held[ticket.reference] = replace(ticket, mark=mark_of(ticket, about))
 
-    def resolve(self, ticket: Ticket, finding: Finding) -> None:
+    def resolve(self, ticket: Ticket, about: Ticketed) -> None:
         self.writes.append("resolve")
-        self.held[ticket.reference] = replace(ticket, is_closed=True, mark=Mark.of(finding))
+        self.held[ticket.reference] = replace(ticket, is_closed=True, mark=Mark.of(about))
 
-    def reopen(self, ticket: Ticket, finding: Finding) -> None:
+    def reopen(self, ticket: Ticket, about: Ticketed) -> None:
         self.writes.append("reopen")
-        self.held[ticket.reference] = replace(ticket, is_closed=False, mark=Mark.of(finding))
+        self.held[ticket.reference] = replace(ticket, is_closed=False, mark=Mark.of(about))
 
-    def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:
+    def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
         self.writes.append("comment")
         self.comments.append(text)
-        self.held[ticket.reference] = replace(ticket, mark=Mark.of(finding, has_comment=True))
+        self.held[ticket.reference] = replace(ticket, mark=Mark.of(about, has_comment=True))
 
     def close(self, reference: str) -> None:
         """Close a ticket as a person does."""

@@ -9,24 +9,51 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from permission_guard.config.destinations import Route
+from permission_guard.config.document import TicketLimit
 from permission_guard.delivery.announcements import no_baseline
 from permission_guard.delivery.ledger import DeliveryOutcome
 from permission_guard.delivery.tickets.routed import NamedSystem, RoutedTickets
+from permission_guard.delivery.tickets.summary import WaitingEnd
+from permission_guard.delivery.tickets.waiting_list import WaitingList
 from permission_guard.errors import ConfigurationError, DeliveryError
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.verdicts import Severity
 from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 from tests.unit.delivery.tickets.test_base import Tickets
+from tests.unit.delivery.tickets.test_summary import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from permission_guard.delivery.tickets.base import TicketSystem
+    from permission_guard.delivery.tickets.summary import Waiting
 
 OPENED: Final = replace(
     Finding.from_document(json.loads((FINDINGS / "opened.json").read_text())), severity=Severity.HIGH
 )
 RESOLVED: Final = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transition.RESOLVED)
 SHOP: Final = Route(id="shop", severities=(Severity.HIGH,), tickets=("shop",))
+
+
+class Stores:
+    """What waits in each ticket system."""
+
+    def __init__(self, *names: str) -> None:
+        self.of = {f"ticket:{name}": Store(f"ticket:{name}") for name in names}
+
+    def take(self, channel: str, finding_id: str, limit: TicketLimit, now: datetime) -> bool:
+        return self.of[channel].take(channel, finding_id, limit, now)
+
+    def begin(self, channel: str, waiting: Waiting) -> None:
+        self.of[channel].begin(channel, waiting)
+
+    def end(self, channel: str, finding_id: str, end: WaitingEnd, now: datetime) -> bool:
+        return self.of[channel].end(channel, finding_id, end, now)
+
+    def findings(self, channel: str, now: datetime) -> Sequence[Waiting]:
+        return self.of[channel].findings(channel, now)
 
 
 class Deployment:
@@ -36,6 +63,8 @@ class Deployment:
         self.ledger = MemoryLedger()
         self.systems = {name: Tickets(name) for name in ("own", "all", "shop")}
         self.broken: str | None = None
+        self.store = Stores(*self.systems)
+        self.requests: list[str] = []
 
     def tickets(self, *routes: Route, min_severity: Severity = Severity.LOW) -> RoutedTickets:
         """Return the tickets with these routes."""
@@ -46,6 +75,8 @@ class Deployment:
             ledger=self.ledger,
             min_severity=min_severity,
             baseline=no_baseline,
+            store=self.store,
+            waiting={name: self._waiting(name) for name in self.systems},
         )
 
     def update(self, finding: Finding, *routes: Route) -> dict[str, DeliveryOutcome]:
@@ -56,6 +87,9 @@ class Deployment:
     def open_tickets(self) -> dict[str, dict[str, str]]:
         """Return the tickets of each system that has some."""
         return {name: system.tickets for name, system in self.systems.items() if system.tickets}
+
+    def _waiting(self, name: str) -> WaitingList:
+        return WaitingList(self.store, f"ticket:{name}", TicketLimit(tickets=1), lambda: self.requests.append(name))
 
     def _made(self, name: str) -> TicketSystem:
         if name == self.broken:
@@ -149,3 +183,37 @@ def test_the_severity_threshold_applies_to_every_system() -> None:
     results = deployment.tickets(SHOP, min_severity=Severity.CRITICAL).update(OPENED, lambda: OPENED)
     assert [result.outcome for result in results] == [DeliveryOutcome.BELOW_THRESHOLD] * 2
     assert deployment.open_tickets() == {}
+
+
+SECOND: Final = replace(OPENED, id="0123456789abcdef0123456789abcdef")
+
+
+def test_each_system_has_its_own_limit_and_its_own_summary() -> None:
+    """The named system is full, and the default one, which is full too, has another list. One that fails is alone."""
+    deployment = Deployment()
+    deployment.update(OPENED, SHOP)
+    assert set(deployment.update(SECOND, SHOP).values()) == {DeliveryOutcome.LIMIT_REACHED}
+    assert deployment.requests == ["own", "shop"]
+    deployment.broken = "own"
+    with pytest.raises(DeliveryError, match="the summary of the findings without a ticket was not delivered: own: "):
+        deployment.tickets(SHOP).summarize(is_review=False)
+    assert (len(deployment.systems["own"].held), len(deployment.systems["shop"].held)) == (1, 2)
+    deployment.broken = None
+    results = deployment.tickets(SHOP).summarize(is_review=False)
+    assert {result.channel: result.outcome for result in results} == {
+        "ticket:own": DeliveryOutcome.DELIVERED,
+        "ticket:shop": DeliveryOutcome.ALREADY_DELIVERED,
+    }
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+def test_a_finding_does_not_wait_for_a_ticket_after_its_route_was_removed(revision: int) -> None:
+    """The next transition or the daily review ends that, also if the limit was reached at a later revision."""
+    deployment = Deployment()
+    deployment.update(OPENED, SHOP)
+    waiting = replace(SECOND, revision=revision)
+    deployment.update(waiting, SHOP)
+    deployment.tickets().review(waiting, unread)
+    held = deployment.store.of["ticket:shop"].held[SECOND.id]
+    assert held.end is WaitingEnd.WITHHELD
+    assert deployment.store.of["ticket:own"].held[SECOND.id].end is None

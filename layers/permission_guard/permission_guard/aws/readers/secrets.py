@@ -1,4 +1,4 @@
-"""Read Slack's webhook URL and bot token, and the credentials of a ticket system from Secrets Manager.
+"""Read Slack's webhook URL and bot token, Apprise URLs and credentials of ticket systems from Secrets Manager.
 
 It uses boto3 and not Powertools Parameters: the client is injected like every other one, and dropping one value from
 the cache takes one line. A rotated secret is read after `max_age`, or at once when the other side rejects the old one.
@@ -133,6 +133,19 @@ class BotTokenSecret(_Secret[str]):
         return token
 
 
+class AppriseSecret(_Secret[tuple[str, ...]]):
+    """Apprise URLs in a secret: one on each line, or JSON `{"urls": ["…"]}`."""
+
+    def _parse(self, text: str) -> tuple[str, ...]:
+        urls = _urls(text)
+        if not urls or not all(url.isascii() and url.isprintable() and " " not in url for url in urls):
+            raise ConfigurationError(
+                f"the secret {self._secret_arn} has no Apprise URLs: store one on each line, or "
+                'JSON {"urls": ["<URL>"]}'
+            )
+        return urls
+
+
 class CredentialsSecret(_Secret[Mapping[str, str]]):
     """The credentials of a ticket system in a secret: JSON with the given names, such as `{"token": "…"}`."""
 
@@ -183,6 +196,18 @@ def _text_or_member(secret: str, name: str) -> str:
         return ""
     value = document.get(name)
     return value.strip() if isinstance(value, str) else ""
+
+
+def _urls(secret: str) -> tuple[str, ...]:
+    """Return the URLs in a secret, none if it is invalid. It does not raise, as above."""
+    if not secret.strip().startswith("{"):
+        return tuple(line.strip() for line in secret.splitlines() if line.strip())
+    try:
+        urls = json.loads(secret).get("urls")
+    except ValueError:
+        return ()
+    is_valid = isinstance(urls, list) and all(isinstance(url, str) for url in urls)
+    return tuple(url.strip() for url in urls) if is_valid else ()
 
 
 def _may_be_used(url: str, prefix: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.aws.senders.batches import batches
 from permission_guard.bus.alert_tests import alert_test_body
 from permission_guard.bus.digests import digest_body
 from permission_guard.bus.events import event_body
-from permission_guard.bus.ticket_reviews import ticket_review_body
+from permission_guard.bus.ticket_reviews import summary_body, ticket_review_body
+from permission_guard.bus.waiting import waiting_body
 from permission_guard.errors import DeliveryError
 from permission_guard.model import limits
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.bus.ticket_reviews import TicketReview
     from permission_guard.model.findings import Finding
+
+SUMMARY_DELAY_SECONDS: Final = 60
+"""What changes within this time is one write of a summary."""
 
 
 class EventQueue:
@@ -37,6 +41,10 @@ class EventQueue:
         """Have a digest sent. DeliveryError if SQS did not accept the message."""
         self._send([digest_body(digest_id)])
 
+    def send_waiting(self, channel: str) -> None:
+        """Have what waits for an alert channel sent. DeliveryError if SQS did not accept the message."""
+        self._send([waiting_body(channel)])
+
     def send_test(self, test: AlertTest) -> None:
         """Have every alert channel send a test message. DeliveryError if SQS did not accept the message."""
         self._send([alert_test_body(test)])
@@ -45,12 +53,23 @@ class EventQueue:
         """Have the tickets of findings read. DeliveryError if SQS did not accept all messages."""
         self._send(map(ticket_review_body, reviews))
 
-    def _send(self, messages: Iterable[str]) -> None:
+    def send_summary_review(self) -> None:
+        """Have the summaries of tickets read. DeliveryError if SQS did not accept the message."""
+        self._send([summary_body(is_review=True)])
+
+    def request_summary(self) -> None:
+        """Have the summaries of tickets written in a minute. DeliveryError if SQS did not accept the message."""
+        self._send([summary_body(is_review=False)], delay=SUMMARY_DELAY_SECONDS)
+
+    def _send(self, messages: Iterable[str], delay: int = 0) -> None:
         # The messages of a batch together must not be larger than one message may be. JSON is ASCII here.
         for bodies in batches(messages, len, most=limits.QUEUE_BATCH_MESSAGES, most_bytes=limits.QUEUE_MESSAGE):
             reply = self._sqs.send_message_batch(
                 QueueUrl=self._url,
-                Entries=[{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)],
+                Entries=[
+                    {"Id": str(number), "MessageBody": body, "DelaySeconds": delay}
+                    for number, body in enumerate(bodies)
+                ],
             )
             if failed := reply.get("Failed"):
                 raise DeliveryError(

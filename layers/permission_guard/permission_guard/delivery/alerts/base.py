@@ -6,13 +6,16 @@ To add a channel, add a class that sends a message, with a formatter (pure) if n
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from permission_guard.delivery.alerts.together import Together
+from permission_guard.delivery.alerts.together import Together, group_locked
 from permission_guard.delivery.announcements import instead_of_alert, no_baseline
+from permission_guard.delivery.groups import others_of
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
+from permission_guard.delivery.routed_ledger import RoutedLedger
 from permission_guard.errors import DeliveryError, PermissionGuardError
 from permission_guard.model.findings import Transition
 from permission_guard.model.verdicts import Severity
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.announcements import ReadBaseline
+    from permission_guard.delivery.groups import RecordedGroups
     from permission_guard.delivery.ledger import DeliveryLedger
+    from permission_guard.delivery.limits import Limits
+    from permission_guard.delivery.message import Message
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
 
@@ -63,13 +69,17 @@ def send(
     *,
     min_severity: Severity = Severity.LOW,
     baseline: ReadBaseline = no_baseline,
-    others: Callable[[], Sequence[Finding]] = tuple,
+    groups: RecordedGroups | None = None,
+    is_routed: Callable[[Finding, str], bool] | None = None,
+    limits: Limits | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> list[DeliveryResult]:
     """Send an alert about a finding to every channel, once each. `current` reads the finding as it is now.
 
-    Below the severity threshold nothing is sent, and nothing about what was never announced. `others` are the findings
-    of other events that arrived with this one: those of the same group are in the same message.
+    Below the severity threshold nothing is sent, and nothing about what was never announced. The other findings of the
+    same group are in the same message; without `groups` each finding is a message of its own. `is_routed` says whether
+    a finding goes to the channel with a name: to another one only if that had an earlier message about it. What
+    `limits` do not let through waits for a digest; None for no limits.
 
     After all channels were tried, raise one DeliveryError that names those that failed. The ledger has the successful
     deliveries, so the retry sends only the others.
@@ -80,24 +90,28 @@ def send(
     def is_withheld(one: Finding, _reference: str | None = None) -> bool:
         return one.severity.is_below(min_severity)
 
-    def alerted() -> Sequence[Finding]:
-        return [one for one in others() if not is_withheld(one) and instead_of_alert(one, baseline) is None]
+    found = others_of(finding, groups) if groups and channels else ()
+    others = [one for one in found if not is_withheld(one) and instead_of_alert(one, baseline) is None]
+    by_id = {one.id: one for one in (*others, finding)}
+    routed = RoutedLedger(ledger, lambda one, name: is_routed(by_id[one], name)) if is_routed else ledger
 
     def to_channel(channel: AlertChannel) -> DeliveryResult:
-        together = Together(channel, ledger, alerted, clock)
-        try:
-            return deliver(
-                ledger,
-                channel.name,
-                finding,
-                partial(_send, together),
-                current=current,
-                is_withheld=is_withheld,
-                instead=lambda one, _reference: instead_of_alert(one, baseline),
-                clock=clock,
-            )
-        finally:
-            together.record()
+        with group_locked(ledger, channel.name, finding, clock) if others else nullcontext():
+            together = Together(channel, routed, others, limits, clock)
+            try:
+                return deliver(
+                    routed,
+                    channel.name,
+                    finding,
+                    partial(_send, together),
+                    current=current,
+                    is_withheld=is_withheld,
+                    instead=lambda one, _reference: instead_of_alert(one, baseline),
+                    postpone=limits.postpone if limits else None,
+                    clock=clock,
+                )
+            finally:
+                together.record()
 
     return to_every_channel(channels, to_channel, what=f"revision {finding.revision} of finding {finding.id}")
 
@@ -117,6 +131,13 @@ def to_every_channel(
         reasons = "; ".join(f"{name}: {_reason(error)}" for name, error in failures)
         raise DeliveryError(f"{what} was not delivered: {reasons}") from failures[0][1]
     return results
+
+
+def send_within(limits: Limits | None, channel: AlertChannel, message: Message) -> str | None:
+    """Send a message that is not about one finding. ChannelLimitError if `limits` do not let it through now."""
+    if limits is not None:
+        limits.take(channel.name)
+    return channel.send(message, None)
 
 
 def _send(together: Together, finding: Finding, reference: str | None) -> str | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.delivery.alerts.base import to_every_channel
+from permission_guard.delivery.alerts.base import send_within, to_every_channel
 from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.ledger import deliver_once
 from permission_guard.errors import UnrecordedTransitionError
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
+    from permission_guard.delivery.limits import Limits
     from permission_guard.model.digests import Digest
 
 
@@ -26,9 +26,13 @@ class RecordedDigests(Protocol):
 
 
 def send_digest(
-    digest_id: str, digests: RecordedDigests, channels: Sequence[AlertChannel], ledger: DeliveryLedger
+    digest_id: str,
+    digests: RecordedDigests,
+    channels: Sequence[AlertChannel],
+    ledger: DeliveryLedger,
+    limits: Limits | None = None,
 ) -> list[DeliveryResult]:
-    """Send the digest that a message names to every channel, once each.
+    """Send the digest that a message names to every channel, once each. It waits if `limits` do not let it through.
 
     UnrecordedTransitionError if there is no such digest. After all channels were tried, DeliveryError names those that
     failed.
@@ -39,6 +43,12 @@ def send_digest(
     message = compose_digest(digest)
     return to_every_channel(
         channels,
-        lambda channel: deliver_once(ledger, channel.name, digest.id, partial(channel.send, message, None)),
+        lambda channel: deliver_once(
+            ledger,
+            channel.name,
+            digest.id,
+            lambda: send_within(limits, channel, message),
+            postpone=limits.postpone_digest if limits else None,
+        ),
         what=f"digest {digest.id}",
     )

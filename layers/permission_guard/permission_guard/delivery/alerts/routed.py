@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.delivery.routed_ledger import RoutedLedger
 from permission_guard.delivery.routes import channels_of
 from permission_guard.model.findings import Transition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from permission_guard.config.destinations import Route
     from permission_guard.delivery.alerts.channel import AlertChannel
-    from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.model.findings import Finding
 
 _ENDS: Final = frozenset({Transition.RESOLVED, Transition.SUPPRESSED})
@@ -35,15 +32,9 @@ class AlertRoutes:
             names = tuple(dict.fromkeys([*names, *self._channels]))
         return [self._channels[name] for name in names]
 
-    def ledger(self, ledger: DeliveryLedger, finding: Finding, others: Callable[[], Sequence[Finding]]) -> RoutedLedger:
-        """Return the ledger that skips the finding, and the others of its message, where no route sends them."""
-        return RoutedLedger(ledger, partial(self._is_routed, finding, others))
-
-    def _is_routed(
-        self, finding: Finding, others: Callable[[], Sequence[Finding]], finding_id: str, channel: str
-    ) -> bool:
-        found = finding if finding_id == finding.id else next(one for one in others() if one.id == finding_id)
-        return channel in self._names(found)
+    def is_routed(self, finding: Finding, channel: str) -> bool:
+        """Return whether alerts about a finding go to a channel, whatever that had before."""
+        return channel in self._names(finding)
 
     def _names(self, finding: Finding) -> tuple[str, ...]:
         return channels_of(finding, self._routes, default=self._default, known=self._channels)

@@ -1,5 +1,7 @@
 """Ticket systems: one ticket for each finding, opened, updated, closed and reopened along with it.
 
+If a limit is reached, the findings without a ticket have one together: the summary.
+
 To add a system, add a formatter (pure), a class with the methods of `TicketSystem`, and a line in `TICKET_SYSTEMS`.
 
 Each ticket has the id of its finding, and a mark: what the finding was at the bot's last write. A ticket is searched by
@@ -13,16 +15,18 @@ import re
 from typing import TYPE_CHECKING, Protocol, Self
 
 from permission_guard.delivery.announcements import instead_of_ticket, no_baseline
-from permission_guard.delivery.ledger import DeliveryResult, deliver
+from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import field, record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from permission_guard.delivery.announcements import ReadBaseline
     from permission_guard.delivery.ledger import DeliveryLedger
+    from permission_guard.delivery.tickets.summary import Ticketed
+    from permission_guard.delivery.tickets.waiting_list import WaitingList
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
@@ -50,12 +54,12 @@ class Mark:
     has_comment: bool = False
 
     @classmethod
-    def of(cls, finding: Finding, *, has_comment: bool = False) -> Self:
+    def of(cls, about: Ticketed, *, has_comment: bool = False) -> Self:
         """Return the mark to write with a finding."""
         return cls(
-            revision=finding.revision,
-            opened_at=finding.opened_at,
-            status=finding.status,
+            revision=about.revision,
+            opened_at=about.opened_at,
+            status=about.status,
             has_comment=has_comment,
         )
 
@@ -79,12 +83,12 @@ class Mark:
             "has_comment": str(self.has_comment).lower(),
         }
 
-    def is_newer_than(self, finding: Finding) -> bool:
+    def is_newer_than(self, about: Ticketed) -> bool:
         """Return whether the ticket shows a newer revision of the finding than this one.
 
         Revisions start at one again when the findings table was recreated; then the later `opened_at` is the newer one.
         """
-        return self.revision > finding.revision and self.opened_at >= finding.opened_at
+        return self.revision > about.revision and self.opened_at >= about.opened_at
 
 
 @record(kw_only=True)
@@ -111,25 +115,25 @@ class TicketSystem(Protocol):
     def begin(self) -> None:
         """Begin a delivery. The calls until the next one share a time limit, so that the function does not time out."""
 
-    def read(self, reference: str, finding: Finding) -> Ticket | None:
+    def read(self, reference: str, about: Ticketed) -> Ticket | None:
         """Return the ticket with this reference, None if it was deleted or is not about this finding."""
 
-    def find(self, finding: Finding) -> Ticket | None:
+    def find(self, about: Ticketed) -> Ticket | None:
         """Return the ticket that has this finding's id, None without one; of several, an open one and the newest."""
 
-    def open(self, finding: Finding) -> str:
+    def open(self, about: Ticketed) -> str:
         """Open a ticket and return its reference."""
 
-    def update(self, ticket: Ticket, finding: Finding) -> None:
+    def update(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the finding into its ticket, which stays open or closed."""
 
-    def resolve(self, ticket: Ticket, finding: Finding) -> None:
+    def resolve(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the finding into its ticket, and close it if it is open."""
 
-    def reopen(self, ticket: Ticket, finding: Finding) -> None:
+    def reopen(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the finding into its ticket, and open it again."""
 
-    def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:
+    def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
         """Add a comment to a closed ticket, and record in the ticket that it has one."""
 
 
@@ -141,72 +145,102 @@ def update_ticket(
     *,
     min_severity: Severity = Severity.LOW,
     baseline: ReadBaseline = no_baseline,
+    waiting: WaitingList | None = None,
 ) -> tuple[DeliveryResult]:
     """Update the ticket of a finding, once for each revision; a revision older than the last changes nothing.
 
     `current` reads the finding as it is now. Below the severity threshold no ticket is opened, but one that exists is
-    updated and closed. Neither is one opened for what the digest of the first sweep reports.
+    updated and closed. Neither is one opened for what the digest of the first sweep reports. `waiting` limits how many
+    are opened, None for no limit: a finding without a ticket because of a limit waits for one.
     """
+
+    def send(finding: Finding, reference: str | None) -> str | None:
+        ticket = follow(system, finding, reference, admit=waiting.admit if waiting else admit_all)
+        if waiting is not None and reference is None:
+            waiting.delivered(finding, ticket)
+        return ticket
+
     result = deliver(
         ledger,
-        f"ticket:{system.name}",
+        channel_of(system),
         finding,
-        lambda finding, reference: follow(system, finding, reference),
+        send,
         current=current,
         is_withheld=lambda one, reference: (
             reference is None and one.status is Status.OPEN and one.severity.is_below(min_severity)
         ),
         instead=lambda one, reference: instead_of_ticket(one, reference, baseline),
     )
+    if waiting is not None and result.reference is None:
+        if result.outcome is DeliveryOutcome.LIMIT_REACHED:
+            waiting.wait(finding)
+        elif result.outcome is DeliveryOutcome.BELOW_THRESHOLD:
+            waiting.withheld(finding)
     return (result,)
 
 
-def follow(system: TicketSystem, finding: Finding, reference: str | None) -> str | None:
+def channel_of(system: TicketSystem) -> str:
+    """Return the name of a system in the delivery ledger."""
+    return f"ticket:{system.name}"
+
+
+def admit_all(_about: Ticketed) -> None:
+    """Let a ticket be opened."""
+
+
+def follow(
+    system: TicketSystem, about: Ticketed, reference: str | None, *, admit: Callable[[Ticketed], None] = admit_all
+) -> str | None:
     """Bring the ticket of a finding up to date, and return its reference, None if there is no ticket.
+
+    `admit` is called before a ticket is opened, and raises DeliveryLimitError if there must be no other one.
 
     The status decides, not the transition: if an event was skipped, the next one corrects the ticket. A ticket that a
     person closed while the finding is open gets one comment and stays closed until the finding reopens.
     """
     system.begin()
-    ticket = ticket_of(system, finding, reference)
+    ticket = ticket_of(system, about, reference)
     if ticket is None:
-        return system.open(finding) if finding.status is Status.OPEN else None
-    bring_up_to_date(system, ticket, finding)
+        if about.status is not Status.OPEN:
+            return None
+        admit(about)
+        return system.open(about)
+    bring_up_to_date(system, ticket, about)
     return ticket.reference
 
 
-def ticket_of(system: TicketSystem, finding: Finding, reference: str | None) -> Ticket | None:
+def ticket_of(system: TicketSystem, about: Ticketed, reference: str | None) -> Ticket | None:
     """Read the ticket of a finding; without a reference, or if it was deleted, it is searched. None without one."""
-    return (system.read(reference, finding) if reference else None) or system.find(finding)
+    return (system.read(reference, about) if reference else None) or system.find(about)
 
 
-def bring_up_to_date(system: TicketSystem, ticket: Ticket, finding: Finding) -> None:
+def bring_up_to_date(system: TicketSystem, ticket: Ticket, about: Ticketed) -> None:
     """Write a finding into its ticket, unless the ticket has a newer revision."""
-    if ticket.mark.is_newer_than(finding):
+    if ticket.mark.is_newer_than(about):
         return
-    if finding.status is not Status.OPEN:
-        system.resolve(ticket, finding)
+    if about.status is not Status.OPEN:
+        system.resolve(ticket, about)
     elif not ticket.is_closed:
-        system.update(ticket, finding)
+        system.update(ticket, about)
     elif ticket.mark.status is not Status.OPEN:
-        system.reopen(ticket, finding)
+        system.reopen(ticket, about)
     elif not ticket.mark.has_comment:
-        system.comment(ticket, finding, CLOSED_TOO_EARLY)
+        system.comment(ticket, about, CLOSED_TOO_EARLY)
     else:
-        system.update(ticket, finding)
+        system.update(ticket, about)
 
 
-def is_up_to_date(ticket: Ticket, finding: Finding) -> bool:
+def is_up_to_date(ticket: Ticket, about: Ticketed) -> bool:
     """Return whether a ticket needs no write: it has the finding, and a comment if a person closed it too early.
 
     What a person reopened although nothing is wrong any more stays open: the bot closed it once.
     """
-    if ticket.mark.is_newer_than(finding):
+    if ticket.mark.is_newer_than(about):
         return True
-    is_closed_too_early = ticket.is_closed and finding.status is Status.OPEN
-    return ticket.mark == mark_of(ticket, finding) and (ticket.mark.has_comment or not is_closed_too_early)
+    is_closed_too_early = ticket.is_closed and about.status is Status.OPEN
+    return ticket.mark == mark_of(ticket, about) and (ticket.mark.has_comment or not is_closed_too_early)
 
 
-def mark_of(ticket: Ticket, finding: Finding) -> Mark:
+def mark_of(ticket: Ticket, about: Ticketed) -> Mark:
     """Return the mark to write with a finding that leaves its ticket open or closed."""
-    return Mark.of(finding, has_comment=ticket.is_closed and ticket.mark.has_comment)
+    return Mark.of(about, has_comment=ticket.is_closed and ticket.mark.has_comment)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, Skip, deliver_once, expires_at
-from permission_guard.delivery.tickets.base import bring_up_to_date, is_up_to_date, ticket_of
+from permission_guard.delivery.ledger import KEEP_RESOLVED, DeliveryOutcome, DeliveryResult, Skip, deliver_once
+from permission_guard.delivery.tickets.base import admit_all, bring_up_to_date, channel_of, is_up_to_date, ticket_of
 from permission_guard.errors import DeliveryBusyError, DeliveryLimitError
 from permission_guard.model.findings import Status
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from permission_guard.bus.ticket_reviews import TicketReview
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.tickets.base import TicketSystem
+    from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.delivery.transitions import Current, RecordedFindings
     from permission_guard.model.findings import Finding
 
@@ -39,61 +40,74 @@ def review_finding(requested: TicketReview, findings: RecordedFindings, review: 
 
 
 def review_ticket(
-    finding: Finding,
+    about: Ticketed,
     system: TicketSystem,
     ledger: DeliveryLedger,
     update: Callable[[], DeliveryResult],
+    *,
+    admit: Callable[[Ticketed], None] = admit_all,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> DeliveryResult:
     """Read the ticket of a finding, and bring it up to date if a person changed or deleted it.
 
     `update` delivers the finding as it is now. What was delivered already is read: a finding that has no ticket on
-    purpose, because a digest reports it, gets none.
+    purpose, because a digest reports it, gets none. `admit` is called before a ticket is opened again, as in `follow`.
     """
     result = update()
     if result.outcome is not DeliveryOutcome.ALREADY_DELIVERED or result.reference is None:
         return result
     channel = result.channel
     try:
-        claim = ledger.claim(finding.id, channel, finding.revision + 1, clock())
+        claim = ledger.claim(about.id, channel, about.revision + 1, clock())
     except DeliveryBusyError:
         return replace(result, outcome=DeliveryOutcome.BEING_DELIVERED)
     if isinstance(claim, Skip):  # a newer revision was delivered meanwhile
         return replace(result, outcome=claim.outcome, reference=claim.reference)
     try:
-        outcome, reference = _reviewed(finding, claim.reference, system, ledger, channel, clock=clock)
+        outcome, reference = _reviewed(
+            about, claim.reference, system, partial(_open_again, about, system, ledger, admit=admit, clock=clock)
+        )
     except DeliveryLimitError:
         outcome, reference = DeliveryOutcome.LIMIT_REACHED, claim.reference
     except BaseException:
         ledger.release(claim)
         raise
-    ledger.complete(replace(claim, revision=finding.revision), reference, expires_at(finding, clock()))
+    expires_at = clock() + KEEP_RESOLVED if about.status is Status.RESOLVED else None
+    ledger.complete(replace(claim, revision=about.revision), reference, expires_at)
     return DeliveryResult(channel=channel, outcome=outcome, reference=reference, repaired=result.repaired)
 
 
 def _reviewed(
-    finding: Finding,
-    reference: str | None,
-    system: TicketSystem,
-    ledger: DeliveryLedger,
-    channel: str,
-    *,
-    clock: Callable[[], datetime],
+    about: Ticketed, reference: str | None, system: TicketSystem, open_again: Callable[[], DeliveryResult]
 ) -> tuple[DeliveryOutcome, str | None]:
     """Return the outcome, and the reference of the ticket."""
     system.begin()
-    ticket = ticket_of(system, finding, reference)
+    ticket = ticket_of(system, about, reference)
     if ticket is not None:
-        if is_up_to_date(ticket, finding):
+        if is_up_to_date(ticket, about):
             return DeliveryOutcome.UP_TO_DATE, ticket.reference
-        bring_up_to_date(system, ticket, finding)
+        bring_up_to_date(system, ticket, about)
         return DeliveryOutcome.CORRECTED, ticket.reference
-    if finding.status is not Status.OPEN:
+    if about.status is not Status.OPEN:
         return DeliveryOutcome.UP_TO_DATE, reference
-    # A person who deletes it again is not overruled until the finding changes.
-    opened = deliver_once(
-        ledger, channel, f"{finding.id}/opened-again/{finding.revision}", lambda: system.open(finding), clock=clock
-    )
+    opened = open_again()
     if opened.outcome is DeliveryOutcome.DELIVERED:
         return DeliveryOutcome.OPENED_AGAIN, opened.reference
     return DeliveryOutcome.LEFT_DELETED, reference
+
+
+def _open_again(
+    about: Ticketed,
+    system: TicketSystem,
+    ledger: DeliveryLedger,
+    *,
+    admit: Callable[[Ticketed], None],
+    clock: Callable[[], datetime],
+) -> DeliveryResult:
+    """Open a deleted ticket again, once for each revision: a person who deletes it again is not overruled."""
+
+    def send() -> str:
+        admit(about)
+        return system.open(about)
+
+    return deliver_once(ledger, channel_of(system), f"{about.id}/opened-again/{about.revision}", send, clock=clock)

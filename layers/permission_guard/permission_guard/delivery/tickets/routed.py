@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from permission_guard.delivery.alerts.base import to_every_channel
+from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
 from permission_guard.delivery.routed_ledger import RoutedLedger
 from permission_guard.delivery.routes import tickets_of
-from permission_guard.delivery.tickets.base import update_ticket
+from permission_guard.delivery.tickets.base import admit_all, update_ticket
 from permission_guard.delivery.tickets.review import review_ticket
+from permission_guard.delivery.tickets.summaries import update_summaries
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from permission_guard.config.destinations import Route
     from permission_guard.delivery.announcements import ReadBaseline
-    from permission_guard.delivery.ledger import DeliveryLedger, DeliveryResult
+    from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.tickets.base import TicketSystem
+    from permission_guard.delivery.tickets.waiting_list import WaitingList, WaitingStore
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
     from permission_guard.model.verdicts import Severity
@@ -31,13 +35,19 @@ class NamedSystem:
     name: str
     make: Callable[[], TicketSystem]
 
+    @property
+    def channel(self) -> str:
+        """The name of the system in the delivery ledger."""
+        return f"ticket:{self.name}"
+
 
 @record(kw_only=True)
 class RoutedTickets:
     """The tickets of a deployment: all ticket systems, and the names of the default ones.
 
     A ticket that was opened is updated and resolved also after its route was changed or removed. After all systems
-    were tried, one DeliveryError names those that failed: the retry writes only the tickets that are left.
+    were tried, one DeliveryError names those that failed: the retry writes only the tickets that are left. `waiting`
+    has the list of the findings without a ticket of each system with a limit, by its name; `store` has all of them.
     """
 
     systems: Sequence[NamedSystem]
@@ -46,6 +56,8 @@ class RoutedTickets:
     ledger: DeliveryLedger
     min_severity: Severity
     baseline: ReadBaseline
+    store: WaitingStore
+    waiting: Mapping[str, WaitingList]
 
     def update(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
         """Write a finding into its tickets. At its first revision no system can have one that no route names."""
@@ -59,21 +71,43 @@ class RoutedTickets:
         ledger = self._ledger_of(self._names(finding))
 
         def review(named: NamedSystem) -> DeliveryResult:
-            system = named.make()
-            return review_ticket(finding, system, ledger, lambda: self._update(finding, current, ledger, system))
+            system, waiting = named.make(), self.waiting.get(named.name)
+            update = partial(self._update, finding, current, ledger, system)
+            return review_ticket(finding, system, ledger, update, admit=waiting.admit if waiting else admit_all)
 
         return to_every_channel(self.systems, review, what=_what(finding))
+
+    def summarize(self, *, is_review: bool) -> Sequence[DeliveryResult]:
+        """Write the summary of the findings without a ticket of each system that has some."""
+
+        def summarize(named: NamedSystem) -> DeliveryResult:
+            results = update_summaries([named.make()], self.store, self.ledger, is_review=is_review)
+            return next(iter(results), DeliveryResult(channel=named.channel, outcome=DeliveryOutcome.UP_TO_DATE))
+
+        now = datetime.now(UTC)
+        limited = [one for one in self.systems if one.name in self.waiting and self.store.findings(one.channel, now)]
+        return to_every_channel(limited, summarize, what="the summary of the findings without a ticket")
 
     def _update(
         self, finding: Finding, current: Current, ledger: DeliveryLedger, system: TicketSystem
     ) -> DeliveryResult:
+        waiting = self.waiting.get(system.name)
         (result,) = update_ticket(
-            finding, current, system, ledger, min_severity=self.min_severity, baseline=self.baseline
+            finding,
+            current,
+            system,
+            ledger,
+            min_severity=self.min_severity,
+            baseline=self.baseline,
+            waiting=waiting,
         )
+        if waiting is not None and result.outcome is DeliveryOutcome.NOT_ANNOUNCED:
+            waiting.withheld(finding)  # its route was removed while it waited
         return result
 
     def _ledger_of(self, names: Sequence[str]) -> RoutedLedger:
-        return RoutedLedger(self.ledger, lambda _finding_id, channel: channel.removeprefix("ticket:") in names)
+        channels = {one.channel for one in self.systems if one.name in names}
+        return RoutedLedger(self.ledger, lambda _finding_id, channel: channel in channels, by_reference=True)
 
     def _names(self, finding: Finding) -> tuple[str, ...]:
         known = {one.name for one in self.systems}

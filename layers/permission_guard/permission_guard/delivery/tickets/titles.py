@@ -1,22 +1,26 @@
-"""The title of a finding's ticket, the same in every system."""
+"""The title of a ticket, the same in every system."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from permission_guard.delivery.states import needs_attention
 from permission_guard.delivery.text import one_line
+from permission_guard.delivery.tickets.summary import Summary, is_urgent
 
 if TYPE_CHECKING:
-    from permission_guard.model.findings import Finding
+    from permission_guard.delivery.tickets.summary import Ticketed
 
 
-def title(finding: Finding, limit: int) -> str:
+def title(about: Ticketed, limit: int) -> str:
     """Return the title in at most `limit` characters: the rule, and what is wrong with which resource."""
-    return one_line(f"{finding.rule_id}: {finding.title}", limit)
+    return one_line(_title(about), limit)
 
 
-def title_with_severity(finding: Finding, limit: int) -> str:
+def title_with_severity(about: Ticketed, limit: int) -> str:
     """Return the title for a system without a field for the severity. It begins with it while somebody has to act."""
-    severity = f"[{finding.severity.upper()}] " if needs_attention(finding) else ""
-    return one_line(f"{severity}{finding.rule_id}: {finding.title}", limit)
+    severity = f"[{about.severity.upper()}] " if is_urgent(about) else ""
+    return one_line(f"{severity}{_title(about)}", limit)
+
+
+def _title(about: Ticketed) -> str:
+    return about.title if isinstance(about, Summary) else f"{about.rule_id}: {about.title}"

@@ -22,6 +22,7 @@ def load(case: str) -> Finding:
 
 
 OPENED = load("opened")
+PROPOSED = load("fix-proposed")
 APPLIED = load("fix-applied")
 RESOLVED = load("resolved")
 HOSTILE = "<script> [click](https://evil.example) ![x](y) `code` ``` # *b* \x1b\r\n\u202e 🚀 <!channel>"
@@ -180,6 +181,13 @@ def test_what_the_description_omits_is_in_the_operational_data() -> None:
     item = content(replace(OPENED, remedies=(Remedy("aws-cli", "x" * 1_500),)))
     assert item.description.endswith("See the operational data of this OpsItem for more.")
     assert item.data["fix_with_aws-cli"] == "x" * 1_500
+
+
+def test_the_description_of_a_proposal_has_the_command_that_approves_it() -> None:
+    """The details of the plan come after it: not all of them fit."""
+    description = content(PROPOSED).description
+    assert "permission-guard fixes approve" in description
+    assert "What the plan rests on" not in description
 
 
 def test_the_mark_is_in_the_operational_data() -> None:

@@ -10,29 +10,31 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.formats.markdown import escape, markdown
 from permission_guard.delivery.text import one_line
 from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.summary import Summary, message_of
 from permission_guard.delivery.tickets.titles import title_with_severity
 from permission_guard.model import limits
 
 if TYPE_CHECKING:
+    from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.model.findings import Finding
 
 LABEL = "permission-guard"
+SUMMARY_LABEL = "permission-guard-summary"
 
 _MARKER = re.compile(r"<!-- permission-guard (\{[^\n]*?\}) -->")
 
 
-def title(finding: Finding) -> str:
+def title(about: Ticketed) -> str:
     """Return the title of a finding's issue."""
-    return title_with_severity(finding, limits.GITHUB_TITLE_CHARACTERS)
+    return title_with_severity(about, limits.GITHUB_TITLE_CHARACTERS)
 
 
-def labels(finding: Finding) -> list[str]:
-    """Return the labels of a finding's issue: the bot's, and one for the function or the role, to find it by."""
-    return [LABEL, function_label(finding)]
+def labels(about: Ticketed) -> list[str]:
+    """Return the labels of an issue: the bot's, and one for the function, the role or summaries, to find it by."""
+    return [LABEL, SUMMARY_LABEL if isinstance(about, Summary) else function_label(about)]
 
 
 def function_label(finding: Finding) -> str:
@@ -45,14 +47,14 @@ def function_label(finding: Finding) -> str:
     return f"{label[: limits.GITHUB_LABEL_CHARACTERS - len(digest) - 1]}-{digest}"
 
 
-def body(finding: Finding, mark: Mark) -> str:
+def body(about: Ticketed, mark: Mark) -> str:
     """Return the body of a finding's issue: the marker and Markdown within the size limit."""
-    message, marker = compose(finding), f"{_marker(finding, mark)}\n\n"
+    message, marker = message_of(about), f"{_marker(about, mark)}\n\n"
     rest = f"The rest does not fit into an issue. {escape(message.rest)}"
     return marker + markdown(message, limits.GITHUB_BODY_CHARACTERS - len(marker.encode()), rest=rest)
 
 
-def marked(text: str, finding: Finding) -> Mark | None:
+def marked(text: str, about: Ticketed) -> Mark | None:
     """Return the mark in the body of an issue, None if it is not the issue of this finding.
 
     The first marker counts: the bot writes it before everything that comes from AWS.
@@ -64,9 +66,9 @@ def marked(text: str, finding: Finding) -> Mark | None:
         values = json.loads(found[1])
     except ValueError:
         return None
-    return Mark.read(values) if values.get("finding") == finding.id else None
+    return Mark.read(values) if values.get("finding") == about.id else None
 
 
-def _marker(finding: Finding, mark: Mark) -> str:
-    values = json.dumps({"finding": finding.id, **mark.values()})
+def _marker(about: Ticketed, mark: Mark) -> str:
+    values = json.dumps({"finding": about.id, **mark.values()})
     return f"<!-- permission-guard {values.replace('--', '-')} -->"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from permission_guard.delivery.http.api import Credentials
     from permission_guard.delivery.http.session import HttpSession
-    from permission_guard.model.findings import Finding
+    from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.model.targets import JSON
 
 CREDENTIALS = ("token",)
@@ -50,60 +50,60 @@ class GitHubIssues:
         """Begin a delivery."""
         self._api.begin()
 
-    def read(self, reference: str, finding: Finding) -> Ticket | None:
+    def read(self, reference: str, about: Ticketed) -> Ticket | None:
         """Return an issue, None if it was deleted, was transferred, or is not about this finding."""
         if not _NUMBER.fullmatch(reference):
             return None
         reply = self._api.request("GET", *self._path(reference), accept=_GONE)
-        return None if reply.status in _GONE else _ticket(reply.content, finding)
+        return None if reply.status in _GONE else _ticket(reply.content, about)
 
-    def find(self, finding: Finding) -> Ticket | None:
+    def find(self, about: Ticketed) -> Ticket | None:
         """Return the issue of this finding, None when there is none; of several, an open one and the newest.
 
         It is listed by the label of its function: the list is up to date at once, unlike GitHub's search. Only who may
         write to the repository can set a label.
         """
-        tickets = [ticket for issue in self._labelled(finding) if (ticket := _ticket(issue, finding)) is not None]
+        tickets = [ticket for issue in self._labelled(about) if (ticket := _ticket(issue, about)) is not None]
         return min(tickets, key=lambda one: (one.is_closed, -int(one.reference)), default=None)
 
-    def open(self, finding: Finding) -> str:
+    def open(self, about: Ticketed) -> str:
         """Create the issue and return its number."""
         new = {
-            "title": issues.title(finding),
-            "body": issues.body(finding, Mark.of(finding)),
-            "labels": issues.labels(finding),
+            "title": issues.title(about),
+            "body": issues.body(about, Mark.of(about)),
+            "labels": issues.labels(about),
         }
         created = self._api.request("POST", *self._path(), content=new).content
-        ticket = _ticket(created, finding)
+        ticket = _ticket(created, about)
         if ticket is None:
             raise DeliveryError("GitHub did not accept the ticket: its response has no such issue")
         return ticket.reference
 
-    def update(self, ticket: Ticket, finding: Finding) -> None:
+    def update(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the issue again, and keep its state."""
-        self._write(ticket, finding, mark_of(ticket, finding))
+        self._write(ticket, about, mark_of(ticket, about))
 
-    def resolve(self, ticket: Ticket, finding: Finding) -> None:
+    def resolve(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the issue again and close it. The issue of a suppressed finding is closed as not planned."""
-        reason = "completed" if finding.status is Status.RESOLVED else "not_planned"
+        reason = "completed" if about.status is Status.RESOLVED else "not_planned"
         # The reason of whoever closed it stays.
-        self._write(ticket, finding, Mark.of(finding), {} if ticket.is_closed else _state("closed", reason))
+        self._write(ticket, about, Mark.of(about), {} if ticket.is_closed else _state("closed", reason))
 
-    def reopen(self, ticket: Ticket, finding: Finding) -> None:
+    def reopen(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the issue again and reopen it."""
-        self._write(ticket, finding, Mark.of(finding), _state("open", "reopened"))
+        self._write(ticket, about, Mark.of(about), _state("open", "reopened"))
 
-    def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:
+    def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
         """Comment on the issue, then write it again."""
         self._api.request("POST", *self._path(ticket.reference, "comments"), content={"body": text})
-        self._write(ticket, finding, Mark.of(finding, has_comment=True))
+        self._write(ticket, about, Mark.of(about, has_comment=True))
 
-    def _write(self, ticket: Ticket, finding: Finding, mark: Mark, state: Mapping[str, str] | None = None) -> None:
-        change = {"title": issues.title(finding), "body": issues.body(finding, mark), **(state or {})}
+    def _write(self, ticket: Ticket, about: Ticketed, mark: Mark, state: Mapping[str, str] | None = None) -> None:
+        change = {"title": issues.title(about), "body": issues.body(about, mark), **(state or {})}
         self._api.request("PATCH", *self._path(ticket.reference), content=change)
 
-    def _labelled(self, finding: Finding) -> Iterator[JSON]:
-        query = {"labels": ",".join(issues.labels(finding)), "state": "all", "per_page": str(_PAGE)}
+    def _labelled(self, about: Ticketed) -> Iterator[JSON]:
+        query = {"labels": ",".join(issues.labels(about)), "state": "all", "per_page": str(_PAGE)}
         for page in range(1, _PAGES + 1):
             found = self._api.request("GET", *self._path(), query={**query, "page": str(page)}).content
             if not isinstance(found, list):
@@ -145,11 +145,11 @@ def _state(state: str, reason: str) -> dict[str, str]:
     return {"state": state, "state_reason": reason}
 
 
-def _ticket(issue: JSON, finding: Finding) -> Ticket | None:
+def _ticket(issue: JSON, about: Ticketed) -> Ticket | None:
     """Return an issue as a ticket, None if it is a pull request, or not about the finding."""
     if not isinstance(issue, dict) or "pull_request" in issue:
         return None
-    mark = issues.marked(str(issue.get("body") or ""), finding)
+    mark = issues.marked(str(issue.get("body") or ""), about)
     number = str(issue.get("number", ""))
     if mark is None or not _NUMBER.fullmatch(number):
         return None

@@ -11,11 +11,11 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.formats.blocks import blocks, fitting
 from permission_guard.delivery.message import Link, SectionStyle, Time
 from permission_guard.delivery.text import utc
 from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.summary import message_of
 from permission_guard.delivery.tickets.titles import title_with_severity
 from permission_guard.model import limits
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from permission_guard.delivery.message import Fact, Part, Section
-    from permission_guard.model.findings import Finding
+    from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.model.targets import JSON
 
 LABEL = "permission-guard"
@@ -35,31 +35,31 @@ _EMPTY_DOCUMENT = 200
 _NOT_IN_A_LABEL = re.compile(r"[^A-Za-z0-9_-]")
 
 
-def summary(finding: Finding) -> str:
+def summary(about: Ticketed) -> str:
     """Return the summary of a finding's issue."""
-    return title_with_severity(finding, limits.JIRA_SUMMARY_CHARACTERS)
+    return title_with_severity(about, limits.JIRA_SUMMARY_CHARACTERS)
 
 
-def finding_label(finding: Finding) -> str:
+def finding_label(about: Ticketed) -> str:
     """Return the label by which JQL finds the issue of a finding."""
-    return f"{LABEL}-{_NOT_IN_A_LABEL.sub('_', finding.id)}"
+    return f"{LABEL}-{_NOT_IN_A_LABEL.sub('_', about.id)}"
 
 
-def property_value(finding: Finding, mark: Mark) -> dict[str, JSON]:
+def property_value(about: Ticketed, mark: Mark) -> dict[str, JSON]:
     """Return the value of the issue's entity property, which people do not see: the finding's id and the mark."""
-    return {"finding": finding.id, **mark.values()}
+    return {"finding": about.id, **mark.values()}
 
 
-def marked(value: JSON, finding: Finding) -> Mark | None:
+def marked(value: JSON, about: Ticketed) -> Mark | None:
     """Return the mark in the value of an entity property, None if the issue is not the one of this finding."""
-    if not isinstance(value, dict) or value.get("finding") != finding.id:
+    if not isinstance(value, dict) or value.get("finding") != about.id:
         return None
     return Mark.read(value)
 
 
-def description(finding: Finding) -> dict[str, JSON]:
+def description(about: Ticketed) -> dict[str, JSON]:
     """Return the description of a finding's issue, within the size limit."""
-    message = compose(finding)
+    message = message_of(about)
     note = _paragraph(_text(f"The rest does not fit into an issue. {message.rest}"))
     room = limits.JIRA_TEXT_CHARACTERS - _EMPTY_DOCUMENT - _size([note])
     parts, omitted = fitting([*blocks(message, _Nodes(), _LISTING)], room, _size)

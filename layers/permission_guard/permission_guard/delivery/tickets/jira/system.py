@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from permission_guard.delivery.http.api import Credentials
     from permission_guard.delivery.http.session import HttpSession
-    from permission_guard.model.findings import Finding
+    from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.model.targets import JSON
 
 CREDENTIALS = ("email", "token")
@@ -53,68 +53,68 @@ class JiraIssues:
         """Begin a delivery."""
         self._api.begin()
 
-    def read(self, reference: str, finding: Finding) -> Ticket | None:
+    def read(self, reference: str, about: Ticketed) -> Ticket | None:
         """Return an issue, None if it was deleted, or is not about this finding."""
         if not _KEY.fullmatch(reference):
             return None
         query = {"fields": "status", "properties": issues.PROPERTY}
         issue = self._api.request("GET", "issue", reference, query=query, accept=_GONE).content
         properties = _part(issue, "properties")
-        mark = issues.marked(_part(properties, issues.PROPERTY), finding)
+        mark = issues.marked(_part(properties, issues.PROPERTY), about)
         if mark is None:
             return None
         return Ticket(
             reference=_key(issue) or reference, is_closed=_category(_part(issue, "fields")) == _DONE, mark=mark
         )
 
-    def find(self, finding: Finding) -> Ticket | None:
+    def find(self, about: Ticketed) -> Ticket | None:
         """Return the issue of this finding, None when there is none; of several, an open one and the newest.
 
         JQL finds the keys. The issues are then read: the search may lag behind by seconds.
         """
-        jql = f'project = "{self._project}" AND labels = "{issues.finding_label(finding)}" ORDER BY created DESC'
+        jql = f'project = "{self._project}" AND labels = "{issues.finding_label(about)}" ORDER BY created DESC'
         query = {"jql": jql, "fields": "status", "maxResults": "50"}
         found = _part(self._api.request("GET", "search", "jql", query=query).content, "issues")
         if not isinstance(found, list):
             raise DeliveryError("Jira did not accept the ticket: its response has no list of issues")
-        tickets = [ticket for issue in found if (ticket := self.read(_key(issue), finding)) is not None]
+        tickets = [ticket for issue in found if (ticket := self.read(_key(issue), about)) is not None]
         return min(tickets, key=lambda one: one.is_closed, default=None)
 
-    def open(self, finding: Finding) -> str:
+    def open(self, about: Ticketed) -> str:
         """Create the issue and return its key."""
         fields = {
             "project": {"key": self._project},
             "issuetype": {"id": self._issue_type()},
-            "labels": [issues.LABEL, issues.finding_label(finding)],
+            "labels": [issues.LABEL, issues.finding_label(about)],
         }
-        new = _content(finding, Mark.of(finding))
+        new = _content(about, Mark.of(about))
         key = _key(self._api.request("POST", "issue", content={**new, "fields": new["fields"] | fields}).content)
         if not key:
             raise DeliveryError("Jira did not accept the ticket: its response has no key")
         return key
 
-    def update(self, ticket: Ticket, finding: Finding) -> None:
+    def update(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the issue again, and keep its status."""
-        self._write(ticket, finding, mark_of(ticket, finding))
+        self._write(ticket, about, mark_of(ticket, about))
 
-    def resolve(self, ticket: Ticket, finding: Finding) -> None:
+    def resolve(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the issue again, then close it: a closed one may not be editable."""
-        self._write(ticket, finding, Mark.of(finding))
+        self._write(ticket, about, Mark.of(about))
         if not ticket.is_closed:
             self._transition(ticket, _DONE)
 
-    def reopen(self, ticket: Ticket, finding: Finding) -> None:
+    def reopen(self, ticket: Ticket, about: Ticketed) -> None:
         """Reopen the issue, then write it again: if that fails, the mark still says that the bot closed it."""
         self._transition(ticket, *_NOT_DONE)
-        self._write(ticket, finding, Mark.of(finding))
+        self._write(ticket, about, Mark.of(about))
 
-    def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:
+    def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
         """Comment on the issue, then write it again."""
         self._api.request("POST", "issue", ticket.reference, "comment", content={"body": issues.comment(text)})
-        self._write(ticket, finding, Mark.of(finding, has_comment=True))
+        self._write(ticket, about, Mark.of(about, has_comment=True))
 
-    def _write(self, ticket: Ticket, finding: Finding, mark: Mark) -> None:
-        self._api.request("PUT", "issue", ticket.reference, content=_content(finding, mark))
+    def _write(self, ticket: Ticket, about: Ticketed, mark: Mark) -> None:
+        self._api.request("PUT", "issue", ticket.reference, content=_content(about, mark))
 
     def _transition(self, ticket: Ticket, *categories: str) -> None:
         """Move the issue to a status of one of the categories, the first one if the workflow has such a transition."""
@@ -163,10 +163,10 @@ def _authorization(credentials: Mapping[str, str]) -> dict[str, str]:
     return {"Authorization": f"Basic {value}"}
 
 
-def _content(finding: Finding, mark: Mark) -> dict[str, JSON]:
+def _content(about: Ticketed, mark: Mark) -> dict[str, JSON]:
     return {
-        "fields": {"summary": issues.summary(finding), "description": issues.description(finding)},
-        "properties": [{"key": issues.PROPERTY, "value": issues.property_value(finding, mark)}],
+        "fields": {"summary": issues.summary(about), "description": issues.description(about)},
+        "properties": [{"key": issues.PROPERTY, "value": issues.property_value(about, mark)}],
     }
 
 

@@ -39,20 +39,21 @@ MAX_VALUE = limits.OPS_ITEM_VALUE
 MAX_TAG = limits.OPS_ITEM_TAG
 
 # The severities of OpsCenter are "1" (critical) to "4" (low), its priorities 1 (highest) to 5.
-_SEVERITIES = {Severity.CRITICAL: "1", Severity.HIGH: "2", Severity.MEDIUM: "3", Severity.LOW: "4"}
-_PRIORITIES = {Severity.CRITICAL: 1, Severity.HIGH: 2, Severity.MEDIUM: 3, Severity.LOW: 4}
+SEVERITIES = {Severity.CRITICAL: "1", Severity.HIGH: "2", Severity.MEDIUM: "3", Severity.LOW: "4"}
+PRIORITIES = {Severity.CRITICAL: 1, Severity.HIGH: 2, Severity.MEDIUM: 3, Severity.LOW: 4}
 
 UNRESOLVED: Final = ("Open", "InProgress")
 CLOSED: Final = frozenset({"Resolved", "Closed"})
 
 _HISTORY = "history"
-_DEDUP = "/aws/dedup"
+DEDUP = "/aws/dedup"
 _MAX_SUMMARY = 300
 _MAX_RESOURCES = 10
 
 _NOT_IN_A_TAG = re.compile(r"[^\w .:/=+\-@]")
 _DOTS = "..."  # a tag cannot contain an ellipsis
-_ELSEWHERE = "See the operational data of this OpsItem for more."
+ELSEWHERE = "See the operational data of this OpsItem for more."
+NO_COMMENT = "There is no comment."
 
 
 @record(kw_only=True)
@@ -89,7 +90,7 @@ def content(
         "/aws/resources": json.dumps([{"arn": arn} for arn in _resources(finding)]),
     }
     if earlier is None:
-        searchable[_DEDUP] = json.dumps({"dedupString": finding.id})
+        searchable[DEDUP] = json.dumps({"dedupString": finding.id})
     shown = {
         "revision": str(mark.revision),
         "opened_at": mark.opened_at,
@@ -102,7 +103,7 @@ def content(
     if mark.has_comment or "has_comment" in (earlier or {}):
         shown["has_comment"] = mark.values()["has_comment"]
     if comment or (not mark.has_comment and "comment" in (earlier or {})):
-        shown["comment"] = comment or "There is no comment."
+        shown["comment"] = comment or NO_COMMENT
     if finding.managed_by is not None:
         shown["managed_by"] = f"{finding.managed_by.tool} {finding.managed_by.stack}".strip()
     if finding.fix is not None:
@@ -117,9 +118,9 @@ def content(
     return OpsItemContent(
         title=cut_bytes(title(finding, MAX_TITLE), MAX_TITLE),
         description=_description(finding),
-        severity=_SEVERITIES[finding.severity],
-        priority=_PRIORITIES[finding.severity],
-        data={_key(key): _limited(value) for key, value in {**searchable, **shown}.items() if value.strip()},
+        severity=SEVERITIES[finding.severity],
+        priority=PRIORITIES[finding.severity],
+        data={_key(key): limited(value) for key, value in {**searchable, **shown}.items() if value.strip()},
         searchable=frozenset(searchable),
         tags={"permission-guard:rule": _tag(finding.rule_id), "permission-guard:function": _tag(finding.target_arn)},
     )
@@ -173,7 +174,7 @@ def _key(key: str) -> str:
     return one_line(key, 128)
 
 
-def _limited(value: str) -> str:
+def limited(value: str) -> str:
     """Return a value that OpsCenter accepts: evidence that is too long is cut."""
     return cut_bytes(listing(value), MAX_VALUE)
 
@@ -192,4 +193,4 @@ def _tag(text: str) -> str:
 
 def _description(finding: Finding) -> str:
     """Return Markdown within the size limit: the message's parts in their order, without those that are too long."""
-    return markdown(compose(finding), MAX_DESCRIPTION, rest=_ELSEWHERE)
+    return markdown(compose(finding), MAX_DESCRIPTION, rest=ELSEWHERE)

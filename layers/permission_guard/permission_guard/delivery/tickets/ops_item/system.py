@@ -9,6 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from permission_guard.delivery.tickets.base import Mark, Ticket, mark_of
 from permission_guard.delivery.tickets.ops_item import content as ops_item
+from permission_guard.delivery.tickets.ops_item.summary import summary_content
+from permission_guard.delivery.tickets.summary import Summary
 from permission_guard.errors import DeliveryError, DeliveryLimitError, error_code
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm.type_defs import OpsItemDataValueTypeDef, OpsItemSummaryTypeDef, UpdateOpsItemRequestTypeDef
 
     from permission_guard.delivery.tickets.ops_item.content import OpsItemContent
-    from permission_guard.model.findings import Finding
+    from permission_guard.delivery.tickets.summary import Ticketed
 
 _NOT_FOUND = "OpsItemNotFoundException"
 _LIMIT = "OpsItemLimitExceededException"
@@ -43,7 +45,7 @@ class OpsItems:
     def begin(self) -> None:
         """Do nothing: the client has its own time limits."""
 
-    def read(self, reference: str, finding: Finding) -> Ticket | None:
+    def read(self, reference: str, about: Ticketed) -> Ticket | None:
         """Return an OpsItem, None when it was deleted, or is about something else.
 
         The reference comes from the deliveries table: another OpsItem must not be overwritten with it.
@@ -55,14 +57,14 @@ class OpsItems:
                 return None
             raise _failed("GetOpsItem", error) from error
         data = {key: value.get("Value", "") for key, value in item.get("OperationalData", {}).items()}
-        if data.get("finding_id") != finding.id:
+        if data.get("finding_id") != about.id:
             return None
         is_closed = item.get("Status") in ops_item.CLOSED
         return Ticket(reference=reference, is_closed=is_closed, mark=Mark.read(data), data=data)
 
-    def find(self, finding: Finding) -> Ticket | None:
+    def find(self, about: Ticketed) -> Ticket | None:
         """Return the OpsItem of this finding, None when there is none."""
-        pair = json.dumps({"key": "finding_id", "value": finding.id})
+        pair = json.dumps({"key": "finding_id", "value": about.id})
         pages = self._ssm.get_paginator("describe_ops_items").paginate(
             OpsItemFilters=[
                 {"Key": "OperationalData", "Values": [pair], "Operator": "Equal"},
@@ -73,11 +75,11 @@ class OpsItems:
             found = sorted((summary for page in pages for summary in page["OpsItemSummaries"]), key=_rank)
         except (ClientError, BotoCoreError) as error:
             raise _failed("DescribeOpsItems", error) from error
-        return self.read(found[-1]["OpsItemId"], finding) if found else None
+        return self.read(found[-1]["OpsItemId"], about) if found else None
 
-    def open(self, finding: Finding) -> str:
+    def open(self, about: Ticketed) -> str:
         """Create the OpsItem, or update the existing one, and return its id."""
-        new = ops_item.content(finding)
+        new = _content(about)
         try:
             return self._ssm.create_ops_item(
                 Title=new.title,
@@ -96,40 +98,40 @@ class OpsItems:
                 raise DeliveryError("OpsCenter reported an existing OpsItem without its id") from error
         except (ClientError, BotoCoreError) as error:
             raise _failed("CreateOpsItem", error) from error
-        ticket = self.read(existing, finding)
+        ticket = self.read(existing, about)
         if ticket is None:
             raise DeliveryError(
                 f"the existing OpsItem {existing} was deleted before it could be updated, or is another"
             )
-        self.update(ticket, finding)
+        self.update(ticket, about)
         return existing
 
-    def update(self, ticket: Ticket, finding: Finding) -> None:
+    def update(self, ticket: Ticket, about: Ticketed) -> None:
         """Update the OpsItem, and keep its status: a person may have set InProgress or Resolved."""
-        self._write(ticket, finding)
+        self._write(ticket, about)
 
-    def resolve(self, ticket: Ticket, finding: Finding) -> None:
+    def resolve(self, ticket: Ticket, about: Ticketed) -> None:
         """Update the OpsItem, and set it to Resolved."""
-        self._write(ticket, finding, status="Resolved")
+        self._write(ticket, about, status="Resolved")
 
-    def reopen(self, ticket: Ticket, finding: Finding) -> None:
+    def reopen(self, ticket: Ticket, about: Ticketed) -> None:
         """Update the OpsItem, and set it to Open."""
-        self._write(ticket, finding, status="Open")
+        self._write(ticket, about, status="Open")
 
-    def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:
+    def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
         """Update the OpsItem with a comment in its operational data."""
-        self._write(ticket, finding, comment=text)
+        self._write(ticket, about, comment=text)
 
     def _write(
         self,
         ticket: Ticket,
-        finding: Finding,
+        about: Ticketed,
         *,
         status: Literal["Open", "Resolved"] | None = None,
         comment: str = "",
     ) -> None:
-        mark = Mark.of(finding, has_comment=bool(comment)) if comment or status else mark_of(ticket, finding)
-        now = ops_item.content(finding, ticket.data, mark=mark, comment=comment)
+        mark = Mark.of(about, has_comment=bool(comment)) if comment or status else mark_of(ticket, about)
+        now = _content(about, ticket.data, mark=mark, comment=comment)
         request: UpdateOpsItemRequestTypeDef = {
             "OpsItemId": ticket.reference,
             "Title": now.title,
@@ -144,6 +146,18 @@ class OpsItems:
             self._ssm.update_ops_item(**request)
         except (ClientError, BotoCoreError) as error:
             raise _failed("UpdateOpsItem", error) from error
+
+
+def _content(
+    about: Ticketed,
+    earlier: Mapping[str, str] | None = None,
+    *,
+    mark: Mark | None = None,
+    comment: str = "",
+) -> OpsItemContent:
+    if isinstance(about, Summary):
+        return summary_content(about, earlier, mark=mark, comment=comment)
+    return ops_item.content(about, earlier, mark=mark, comment=comment)
 
 
 def _rank(summary: OpsItemSummaryTypeDef) -> tuple[bool, str, str]:

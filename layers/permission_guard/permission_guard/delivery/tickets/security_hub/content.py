@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.formats.plain import fact_text
 from permission_guard.delivery.text import cut, listing, one_line
 from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.summary import Summary, message_of
 from permission_guard.delivery.tickets.titles import title
 from permission_guard.model import limits
 from permission_guard.model.findings import Status
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from permission_guard.delivery.message import Message
+    from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
@@ -30,39 +31,59 @@ _ACTIVE, _ARCHIVED = "ACTIVE", "ARCHIVED"
 _CLOSED_BY_PEOPLE = frozenset({"RESOLVED", "SUPPRESSED"})
 
 
-def finding_id(finding: Finding) -> str:
+def finding_id(about: Ticketed) -> str:
     """Return the id of a finding in Security Hub. Importing it again updates it."""
-    return f"{_PREFIX}/{finding.id}"
+    return f"{_PREFIX}/{about.id}"
 
 
-def product_arn(finding: Finding) -> str:
+def product_arn(about: Ticketed) -> str:
     """Return the ARN of the product for findings of an account itself."""
-    where = f"{finding.partition}:securityhub:{finding.region}:{finding.account}"
-    return f"arn:{where}:product/{finding.account}/default"
+    where = f"{about.partition}:securityhub:{about.region}:{about.account}"
+    return f"arn:{where}:product/{about.account}/default"
 
 
-def document(finding: Finding, mark: Mark, now: datetime) -> dict[str, JSON]:
+def document(about: Ticketed, mark: Mark, now: datetime) -> dict[str, JSON]:
     """Return a finding as a document to import. Security Hub ignores an older one than it has: `now` is its time."""
-    message = compose(finding)
-    reason = finding.resolution or finding.reason
+    message = message_of(about)
     return {
         "SchemaVersion": "2018-10-08",
-        "Id": finding_id(finding),
-        "ProductArn": product_arn(finding),
-        "GeneratorId": f"{_PREFIX}/{finding.rule_id}",
-        "AwsAccountId": finding.account,
-        "Region": finding.region,
-        "CreatedAt": _time(finding.first_seen or finding.opened_at),
+        "Id": finding_id(about),
+        "ProductArn": product_arn(about),
+        "AwsAccountId": about.account,
+        "Region": about.region,
         "UpdatedAt": _time(now.isoformat()),
+        "Title": title(about, limits.ASFF_TITLE_CHARACTERS),
+        "FindingProviderFields": {"Severity": {"Label": about.severity.upper()}, "Types": [_TYPE]},
+        "ProductFields": dict(_fields(about, message, mark)),
+        "RecordState": _ACTIVE if about.status is Status.OPEN else _ARCHIVED,
+        **(_of_summary(about, message) if isinstance(about, Summary) else _of_finding(about, message)),
+    }
+
+
+def _of_finding(finding: Finding, message: Message) -> dict[str, JSON]:
+    reason = finding.resolution or finding.reason
+    return {
+        "GeneratorId": f"{_PREFIX}/{finding.rule_id}",
+        "CreatedAt": _time(finding.first_seen or finding.opened_at),
         "FirstObservedAt": _time(finding.first_seen or finding.opened_at),
         "LastObservedAt": _time(finding.last_seen or finding.changed_at),
-        "Title": title(finding, limits.ASFF_TITLE_CHARACTERS),
         "Description": one_line(f"{message.happened} {reason}", limits.ASFF_DESCRIPTION_CHARACTERS),
-        "FindingProviderFields": {"Severity": {"Label": finding.severity.upper()}, "Types": [_TYPE]},
         "Remediation": {"Recommendation": {"Text": _remedy(finding)}},
-        "ProductFields": dict(_fields(finding, message, mark)),
         "Resources": list(_resources(finding)),
-        "RecordState": _ACTIVE if finding.status is Status.OPEN else _ARCHIVED,
+    }
+
+
+def _of_summary(summary: Summary, message: Message) -> dict[str, JSON]:
+    listed = " ".join(section.text for section in message.sections[1:])
+    account = f"AWS::::Account:{summary.account}"
+    return {
+        "GeneratorId": f"{_PREFIX}/summary",
+        "CreatedAt": _time(summary.opened_at),
+        "FirstObservedAt": _time(summary.opened_at),
+        "LastObservedAt": _time(summary.opened_at),
+        "Description": one_line(f"{message.happened} {listed}", limits.ASFF_DESCRIPTION_CHARACTERS),
+        "Remediation": {"Recommendation": {"Text": message.rest}},
+        "Resources": [{"Type": "AwsAccount", "Id": account, "Partition": summary.partition, "Region": summary.region}],
     }
 
 
@@ -72,10 +93,10 @@ def is_closed(document: Mapping[str, JSON]) -> bool:
     return document.get("RecordState") == _ARCHIVED or status in _CLOSED_BY_PEOPLE
 
 
-def marked(document: Mapping[str, JSON], finding: Finding) -> Mark | None:
+def marked(document: Mapping[str, JSON], about: Ticketed) -> Mark | None:
     """Return the mark in a finding of Security Hub, None if it is not this finding."""
     fields = document.get("ProductFields") or {}
-    if document.get("Id") != finding_id(finding) or fields.get(f"{_PREFIX}/finding") != finding.id:
+    if document.get("Id") != finding_id(about) or fields.get(f"{_PREFIX}/finding") != about.id:
         return None
     return Mark.read({name: fields.get(f"{_PREFIX}/{name}", "") for name in Mark().values()})
 
@@ -92,9 +113,9 @@ def _remedy(finding: Finding) -> str:
     return texts[0] if fits else f"Run: permission-guard findings show {finding.id}"
 
 
-def _fields(finding: Finding, message: Message, mark: Mark) -> Iterator[tuple[str, str]]:
+def _fields(about: Ticketed, message: Message, mark: Mark) -> Iterator[tuple[str, str]]:
     """Yield the product's own fields: the finding's id, the mark, and the facts of the message."""
-    yield f"{_PREFIX}/finding", finding.id
+    yield f"{_PREFIX}/finding", about.id
     for name, value in mark.values().items():
         yield f"{_PREFIX}/{name}", value
     for fact in (*message.facts, *message.references):

@@ -14,7 +14,7 @@ from permission_guard.errors import DeliveryError, error_code
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from permission_guard.model.findings import Finding
+    from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.model.targets import JSON
 
 _AUTHOR = "permission-guard"
@@ -39,56 +39,56 @@ class SecurityHubFindings:
     def begin(self) -> None:
         """Do nothing: the client has its own time limits."""
 
-    def read(self, reference: str, finding: Finding) -> Ticket | None:
+    def read(self, reference: str, about: Ticketed) -> Ticket | None:
         """Return the finding in Security Hub, None if it has expired, or the reference is another one's."""
-        return self.find(finding) if reference == asff.finding_id(finding) else None
+        return self.find(about) if reference == asff.finding_id(about) else None
 
-    def find(self, finding: Finding) -> Ticket | None:
+    def find(self, about: Ticketed) -> Ticket | None:
         """Return the finding in Security Hub, None when there is none."""
         filters = {
-            "Id": [{"Value": asff.finding_id(finding), "Comparison": "EQUALS"}],
-            "ProductArn": [{"Value": asff.product_arn(finding), "Comparison": "EQUALS"}],
+            "Id": [{"Value": asff.finding_id(about), "Comparison": "EQUALS"}],
+            "ProductArn": [{"Value": asff.product_arn(about), "Comparison": "EQUALS"}],
         }
         try:
             found = self._securityhub.get_findings(Filters=filters)["Findings"]
         except (ClientError, BotoCoreError) as error:
             raise _failed("GetFindings", error) from error
         for document in found:
-            mark = asff.marked(document, finding)
+            mark = asff.marked(document, about)
             if mark is not None:
                 return Ticket(reference=document["Id"], is_closed=asff.is_closed(document), mark=mark)
         return None
 
-    def open(self, finding: Finding) -> str:
+    def open(self, about: Ticketed) -> str:
         """Import the finding and return its id."""
-        self._import(finding, Mark.of(finding))
-        return asff.finding_id(finding)
+        self._import(about, Mark.of(about))
+        return asff.finding_id(about)
 
-    def update(self, ticket: Ticket, finding: Finding) -> None:
+    def update(self, ticket: Ticket, about: Ticketed) -> None:
         """Import the finding again. Its workflow status stays."""
-        self._import(finding, mark_of(ticket, finding))
+        self._import(about, mark_of(ticket, about))
 
-    def resolve(self, ticket: Ticket, finding: Finding) -> None:  # noqa: ARG002 - the protocol's parameters
+    def resolve(self, ticket: Ticket, about: Ticketed) -> None:  # noqa: ARG002 - the protocol's parameters
         """Import the finding as archived."""
-        self._import(finding, Mark.of(finding))
+        self._import(about, Mark.of(about))
 
-    def reopen(self, ticket: Ticket, finding: Finding) -> None:  # noqa: ARG002 - as above
+    def reopen(self, ticket: Ticket, about: Ticketed) -> None:  # noqa: ARG002 - as above
         """Import the finding as active."""
-        self._import(finding, Mark.of(finding))
+        self._import(about, Mark.of(about))
 
-    def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:  # noqa: ARG002 - as above
+    def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:  # noqa: ARG002 - as above
         """Set the note of the finding, then import it. A finding has one note: that of a person is replaced."""
-        identifier = {"Id": asff.finding_id(finding), "ProductArn": asff.product_arn(finding)}
+        identifier = {"Id": asff.finding_id(about), "ProductArn": asff.product_arn(about)}
         note = {"Text": asff.note(text), "UpdatedBy": _AUTHOR}
         try:
             reply = self._securityhub.batch_update_findings(FindingIdentifiers=[identifier], Note=note)
         except (ClientError, BotoCoreError) as error:
             raise _failed("BatchUpdateFindings", error) from error
         _require_done("BatchUpdateFindings", reply.get("UnprocessedFindings"))
-        self._import(finding, Mark.of(finding, has_comment=True))
+        self._import(about, Mark.of(about, has_comment=True))
 
-    def _import(self, finding: Finding, mark: Mark) -> None:
-        document = asff.document(finding, mark, self._clock())
+    def _import(self, about: Ticketed, mark: Mark) -> None:
+        document = asff.document(about, mark, self._clock())
         try:
             reply = self._securityhub.batch_import_findings(Findings=[document])
         except (ClientError, BotoCoreError) as error:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.formats.plain import text_within
 from permission_guard.delivery.text import one_line
 from permission_guard.delivery.tickets.base import Mark
+from permission_guard.delivery.tickets.summary import Summary, message_of
 from permission_guard.delivery.tickets.titles import title
 from permission_guard.model import limits
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
-    from permission_guard.model.findings import Finding
+    from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.model.targets import JSON
 
 NEW, IN_PROGRESS, RESOLVED = "1", "2", "6"
@@ -36,35 +36,36 @@ _MARK = re.compile(r"permission-guard (\d{1,18}) (\S{1,40}) (\w+) (true|false)",
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")
 
 
-def correlation_id(finding: Finding) -> str:
+def correlation_id(about: Ticketed) -> str:
     """Return the id by which the incident of a finding is searched. It has nothing that ends a condition of a query."""
-    return _NOT_IN_AN_ID.sub("_", finding.id)
+    return _NOT_IN_AN_ID.sub("_", about.id)
 
 
-def incident(finding: Finding, mark: Mark) -> dict[str, JSON]:
+def incident(about: Ticketed, mark: Mark) -> dict[str, JSON]:
     """Return the fields that each write sets."""
     return {
-        "short_description": _plain(title(finding, limits.SERVICENOW_SHORT_DESCRIPTION_CHARACTERS)),
-        "description": _plain(text_within(compose(finding), limits.SERVICENOW_TEXT_CHARACTERS)),
-        "correlation_id": correlation_id(finding),
+        "short_description": _plain(title(about, limits.SERVICENOW_SHORT_DESCRIPTION_CHARACTERS)),
+        "description": _plain(text_within(message_of(about), limits.SERVICENOW_TEXT_CHARACTERS)),
+        "correlation_id": correlation_id(about),
         "correlation_display": _mark(mark),
     }
 
 
-def new_incident(finding: Finding) -> dict[str, JSON]:
+def new_incident(about: Ticketed) -> dict[str, JSON]:
     """Return the fields of a new incident. People may change its urgency and impact later."""
-    return incident(finding, Mark.of(finding)) | {
-        "urgency": _URGENCIES[finding.severity],
-        "impact": _IMPACTS[finding.severity],
+    return incident(about, Mark.of(about)) | {
+        "urgency": _URGENCIES[about.severity],
+        "impact": _IMPACTS[about.severity],
     }
 
 
-def closing(finding: Finding) -> dict[str, JSON]:
+def closing(about: Ticketed) -> dict[str, JSON]:
     """Return the fields that resolve an incident."""
-    notes = finding.resolution or compose(finding).happened
+    resolution = "" if isinstance(about, Summary) else about.resolution
+    notes = resolution or message_of(about).happened
     return {
         "state": RESOLVED,
-        "close_code": _CLOSE_CODES[finding.status],
+        "close_code": _CLOSE_CODES[about.status],
         "close_notes": one_line(_plain(notes), limits.SERVICENOW_TEXT_CHARACTERS),
     }
 
@@ -74,9 +75,9 @@ def is_closed(record: dict[str, JSON]) -> bool:
     return record.get("state") == RESOLVED or record.get("state") in FINAL
 
 
-def marked(record: JSON, finding: Finding) -> Mark | None:
+def marked(record: JSON, about: Ticketed) -> Mark | None:
     """Return the mark of an incident, None if it is not the one of this finding."""
-    if not isinstance(record, dict) or record.get("correlation_id") != correlation_id(finding):
+    if not isinstance(record, dict) or record.get("correlation_id") != correlation_id(about):
         return None
     found = _MARK.fullmatch(str(record.get("correlation_display")))
     if found is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from permission_guard.delivery.http.api import Credentials
     from permission_guard.delivery.http.session import HttpSession
-    from permission_guard.model.findings import Finding
+    from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.model.targets import JSON
 
 CREDENTIALS = ("user", "password")
@@ -48,54 +48,52 @@ class ServiceNowIncidents:
         """Begin a delivery."""
         self._api.begin()
 
-    def read(self, reference: str, finding: Finding) -> Ticket | None:
+    def read(self, reference: str, about: Ticketed) -> Ticket | None:
         """Return an incident, None if it was deleted, is not about this finding, or cannot be reopened with it."""
         if not _ID.fullmatch(reference):
             return None
         query = {"sysparm_fields": _FIELDS}
-        return _ticket(
-            _result(self._api.request("GET", *_TABLE, reference, query=query, accept=_GONE).content), finding
-        )
+        return _ticket(_result(self._api.request("GET", *_TABLE, reference, query=query, accept=_GONE).content), about)
 
-    def find(self, finding: Finding) -> Ticket | None:
+    def find(self, about: Ticketed) -> Ticket | None:
         """Return the incident of this finding, None when there is none; of several, an open one and the newest.
 
         Each record is compared: ServiceNow ignores a condition of a query that it does not understand.
         """
-        condition = f"correlation_id={incidents.correlation_id(finding)}^ORDERBYDESCsys_created_on"
+        condition = f"correlation_id={incidents.correlation_id(about)}^ORDERBYDESCsys_created_on"
         query = {"sysparm_query": condition, "sysparm_fields": _FIELDS, "sysparm_limit": "50"}
         found = _result(self._api.request("GET", *_TABLE, query=query).content)
         if not isinstance(found, list):
             raise DeliveryError("ServiceNow did not accept the ticket: its response has no list of incidents")
-        tickets = [ticket for record in found if (ticket := _ticket(record, finding)) is not None]
+        tickets = [ticket for record in found if (ticket := _ticket(record, about)) is not None]
         return min(tickets, key=lambda one: one.is_closed, default=None)
 
-    def open(self, finding: Finding) -> str:
+    def open(self, about: Ticketed) -> str:
         """Create the incident and return its `sys_id`."""
-        created = _result(self._api.request("POST", *_TABLE, content=incidents.new_incident(finding)).content)
-        ticket = _ticket(created, finding)
+        created = _result(self._api.request("POST", *_TABLE, content=incidents.new_incident(about)).content)
+        ticket = _ticket(created, about)
         if ticket is None:
             raise DeliveryError("ServiceNow did not accept the ticket: its response has no such incident")
         return ticket.reference
 
-    def update(self, ticket: Ticket, finding: Finding) -> None:
+    def update(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the incident again, and keep its state."""
-        self._write(ticket, finding, mark_of(ticket, finding), {})
+        self._write(ticket, about, mark_of(ticket, about), {})
 
-    def resolve(self, ticket: Ticket, finding: Finding) -> None:
+    def resolve(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the incident again and resolve it. The state and the notes of whoever closed it stay."""
-        self._write(ticket, finding, Mark.of(finding), {} if ticket.is_closed else incidents.closing(finding))
+        self._write(ticket, about, Mark.of(about), {} if ticket.is_closed else incidents.closing(about))
 
-    def reopen(self, ticket: Ticket, finding: Finding) -> None:
+    def reopen(self, ticket: Ticket, about: Ticketed) -> None:
         """Write the incident again and set it to In Progress, as ServiceNow does."""
-        self._write(ticket, finding, Mark.of(finding), {"state": incidents.IN_PROGRESS})
+        self._write(ticket, about, Mark.of(about), {"state": incidents.IN_PROGRESS})
 
-    def comment(self, ticket: Ticket, finding: Finding, text: str) -> None:
+    def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
         """Write the incident again together with a work note, in one request."""
-        self._write(ticket, finding, Mark.of(finding, has_comment=True), {"work_notes": text})
+        self._write(ticket, about, Mark.of(about, has_comment=True), {"work_notes": text})
 
-    def _write(self, ticket: Ticket, finding: Finding, mark: Mark, more: Mapping[str, JSON]) -> None:
-        content = {**incidents.incident(finding, mark), **more}
+    def _write(self, ticket: Ticket, about: Ticketed, mark: Mark, more: Mapping[str, JSON]) -> None:
+        content = {**incidents.incident(about, mark), **more}
         # A PATCH whose response is lost is repeated: only a work note would then be there twice.
         self._api.request("PATCH", *_TABLE, ticket.reference, content=content)
 
@@ -117,13 +115,13 @@ def _result(content: JSON) -> JSON:
     return content.get("result") if isinstance(content, dict) else None
 
 
-def _ticket(record: JSON, finding: Finding) -> Ticket | None:
+def _ticket(record: JSON, about: Ticketed) -> Ticket | None:
     """Return an incident as a ticket, None if it is about something else, or is final and the finding came back."""
-    mark = incidents.marked(record, finding)
+    mark = incidents.marked(record, about)
     reference = str(record.get("sys_id")) if isinstance(record, dict) else ""
     if mark is None or not _ID.fullmatch(reference):
         return None
-    came_back = finding.status is Status.OPEN and mark.status is not Status.OPEN
+    came_back = about.status is Status.OPEN and mark.status is not Status.OPEN
     if came_back and record.get("state") in incidents.FINAL:
         return None
     return Ticket(reference=reference, is_closed=incidents.is_closed(record), mark=mark)

@@ -1,0 +1,1 @@
+"""Apprise: what else people are notified with, each by a URL."""

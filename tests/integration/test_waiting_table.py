@@ -1,0 +1,149 @@
+"""The findings that wait for a ticket, in DynamoDB, with moto."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from permission_guard.aws.tables.waiting_findings import KEEP_ENDED, WaitingTable
+from permission_guard.config.document import TicketLimit
+from permission_guard.delivery.tickets import summary
+from permission_guard.delivery.tickets.summary import Waiting, WaitingEnd
+from permission_guard.model.verdicts import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TABLE = "deliveries"
+CHANNEL = "ticket:opsitem"
+NOW = datetime(2026, 11, 20, 23, 15, 30, 250_000, tzinfo=UTC)
+LIMIT = TicketLimit(tickets=2, hours=24)
+
+
+def waiting(number: int) -> Waiting:
+    """Return a finding that waits."""
+    return Waiting(
+        finding_id=f"{number:032x}",
+        rule_id="PG201",
+        severity=Severity.HIGH,
+        account="123456789012",
+        region="us-east-1",
+        target_arn="arn:aws:lambda:us-east-1:123456789012:function:orders",
+        title="orders cannot read its SQS queue",
+        changed_at="2026-11-20T23:15:30.250+00:00",
+    )
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
+    """Return a client of moto's DynamoDB with the table."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "finding_id", "AttributeType": "S"},
+                {"AttributeName": "channel", "AttributeType": "S"},
+            ],
+            KeySchema=[
+                {"AttributeName": "finding_id", "KeyType": "HASH"},
+                {"AttributeName": "channel", "KeyType": "RANGE"},
+            ],
+        )
+        yield client
+
+
+@pytest.fixture
+def table(dynamodb: DynamoDBClient) -> WaitingTable:
+    """Return the store under test."""
+    return WaitingTable(dynamodb, TABLE)
+
+
+def test_a_limit_counts_each_finding_once_in_a_period(table: WaitingTable) -> None:
+    """A retry takes no room. Each system and each day has its own count."""
+    taken = [table.take(CHANNEL, one, LIMIT, NOW) for one in ("a", "a", "b", "c", "a", "b")]
+    assert taken == [True, True, True, False, True, True]
+    assert table.take("ticket:shop", "c", LIMIT, NOW)
+    assert not table.take(CHANNEL, "c", LIMIT, NOW + timedelta(minutes=44))
+    assert table.take(CHANNEL, "c", LIMIT, NOW + timedelta(minutes=45))
+
+
+def test_another_limit_has_another_count(table: WaitingTable) -> None:
+    """A new configuration takes effect at once."""
+    for one in ("a", "b"):
+        table.take(CHANNEL, one, LIMIT, NOW)
+    assert table.take(CHANNEL, "c", replace(LIMIT, tickets=3), NOW)
+    assert table.take(CHANNEL, "d", replace(LIMIT, hours=1), NOW)
+
+
+def test_a_count_expires(table: WaitingTable, dynamodb: DynamoDBClient) -> None:
+    """A day after its period."""
+    table.take(CHANNEL, "a", LIMIT, NOW)
+    (item,) = dynamodb.scan(TableName=TABLE)["Items"]
+    assert item["expires_at"] == {"N": str(int(datetime(2026, 11, 22, tzinfo=UTC).timestamp()))}
+    assert item["channel"] == {"S": "24h/2026-11-20T00:00+00:00"}
+
+
+def test_a_finding_waits_until_it_ends(table: WaitingTable) -> None:
+    """What it was and since when stays; it ends once."""
+    assert not table.end(CHANNEL, waiting(1).finding_id, WaitingEnd.TICKET, NOW)
+    table.begin(CHANNEL, waiting(1))
+    table.begin(CHANNEL, replace(waiting(1), changed_at="2026-11-21T00:00:00.000+00:00"))
+    assert table.findings(CHANNEL, NOW) == [waiting(1)]
+    assert table.findings("ticket:shop", NOW) == []
+    assert table.end(CHANNEL, waiting(1).finding_id, WaitingEnd.TICKET, NOW + timedelta(hours=1))
+    assert not table.end(CHANNEL, waiting(1).finding_id, WaitingEnd.RESOLVED, NOW)
+    ended = replace(waiting(1), end=WaitingEnd.TICKET, changed_at="2026-11-21T00:15:30.250+00:00")
+    assert table.findings(CHANNEL, NOW) == [ended]
+
+
+def test_a_finding_can_wait_again(table: WaitingTable, dynamodb: DynamoDBClient) -> None:
+    """It does not expire then."""
+    table.begin(CHANNEL, waiting(1))
+    table.end(CHANNEL, waiting(1).finding_id, WaitingEnd.RESOLVED, NOW)
+    again = replace(waiting(1), changed_at="2026-11-23T00:00:00.000+00:00")
+    table.begin(CHANNEL, again)
+    assert table.findings(CHANNEL, NOW) == [again]
+    assert "expires_at" not in dynamodb.scan(TableName=TABLE)["Items"][0]
+
+
+def test_what_ended_is_shown_for_a_week(table: WaitingTable) -> None:
+    """DynamoDB deletes expired items days later."""
+    table.begin(CHANNEL, waiting(1))
+    table.end(CHANNEL, waiting(1).finding_id, WaitingEnd.RESOLVED, NOW)
+    assert len(table.findings(CHANNEL, NOW + KEEP_ENDED - timedelta(seconds=1))) == 1
+    assert table.findings(CHANNEL, NOW + KEEP_ENDED) == []
+
+
+@pytest.mark.parametrize(
+    "document", ["{", "[]", "{}", '{"finding_id": 1}', '{"severity": "worst"}', "[" * 100_000, None, "no time"]
+)
+def test_a_damaged_item_keeps_the_others(table: WaitingTable, dynamodb: DynamoDBClient, document: str | None) -> None:
+    """The summary shows what can be read."""
+    table.begin(CHANNEL, waiting(1))
+    if document == "no time":
+        table.begin(CHANNEL, replace(waiting(2), changed_at="2026-11-20T23:15:30"))
+    else:
+        key = {"finding_id": {"S": f"waiting/{CHANNEL}"}, "channel": {"S": "x"}}
+        value = {"document": {"S": document}} if document is not None else {}
+        dynamodb.put_item(TableName=TABLE, Item={**key, **value})
+    assert table.findings(CHANNEL, NOW) == [waiting(1)]
+
+
+def test_the_list_is_bounded(table: WaitingTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more than is shown, so that the summary can say so."""
+    monkeypatch.setattr("permission_guard.aws.tables.waiting_findings.MOST_SHOWN", 3)
+    for number in range(6):
+        table.begin(CHANNEL, waiting(number))
+    assert len(table.findings(CHANNEL, NOW)) == 4
+    assert summary.MOST_SHOWN == 1_000

@@ -1,0 +1,98 @@
+"""The deliveries table in memory, with a clock, for the tests of limits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from permission_guard.aws.tables.deliveries import DeliveryTable
+from permission_guard.aws.tables.quotas import QuotaTable
+from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.config.document import AlertLimit
+from permission_guard.delivery.alerts.waiting import WaitingSender
+from permission_guard.delivery.limits import ChannelLimits
+from tests.fakes import ACCOUNT, REGION
+from tests.in_memory.aws import InMemoryAws
+
+if TYPE_CHECKING:
+    from permission_guard.delivery.alerts.channel import AlertChannel
+    from permission_guard.delivery.ledger import DeliveryResult
+    from permission_guard.delivery.message import Message
+    from permission_guard.model.digests import Digest
+
+START: Final = datetime(2026, 11, 20, 9, tzinfo=UTC)
+TABLE: Final = "deliveries"
+COMMAND: Final = "permission-guard findings list --stack-name permission-guard --region us-east-1"
+
+
+class Channel:
+    """A channel that keeps its messages with their times, and raises the given errors before it accepts one."""
+
+    def __init__(self, deliveries: Deliveries, name: str = "sns", *failures: Exception) -> None:
+        self.name = name
+        self.failures = list(failures)
+        self.messages: list[Message] = []
+        self.times: list[datetime] = []
+        self._deliveries = deliveries
+
+    def send(self, message: Message, reference: str | None) -> str | None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.messages.append(message)
+        self.times.append(self._deliveries.now)
+        return None
+
+    @property
+    def titles(self) -> list[str]:
+        return [message.title for message in self.messages]
+
+
+class Deliveries:
+    """The table, with what reads and writes it."""
+
+    def __init__(self, limit: AlertLimit | None = None) -> None:
+        self.now = START
+        self.limit = limit or AlertLimit(messages=3, minutes=10)
+        self.dynamodb: Any = InMemoryAws().client("dynamodb")
+        self.dynamodb.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("finding_id", "channel")],
+            KeySchema=[
+                {"AttributeName": "finding_id", "KeyType": "HASH"},
+                {"AttributeName": "channel", "KeyType": "RANGE"},
+            ],
+        )
+        client: Any = self.dynamodb
+        self.ledger = DeliveryTable(client, TABLE)
+        self.quota = QuotaTable(client, TABLE)
+        self.waiting = WaitingTable(client, TABLE, wait=lambda _seconds: None)
+        self.digests: dict[str, Digest] = {}
+
+    @property
+    def limits(self) -> ChannelLimits:
+        """The limits of the channels."""
+        return ChannelLimits(self.limit, self.quota, self.waiting, lambda: self.now)
+
+    def digest(self, digest_id: str) -> Digest | None:
+        """Return a stored digest."""
+        return self.digests.get(digest_id)
+
+    def send_waiting(self, channel: AlertChannel) -> list[DeliveryResult]:
+        """Send what waits for a channel."""
+        sender = WaitingSender(
+            self.limit,
+            self.limits,
+            self.ledger,
+            self.waiting,
+            self,
+            account=ACCOUNT,
+            region=REGION,
+            command=COMMAND,
+            clock=lambda: self.now,
+        )
+        return sender.send(channel)
+
+    def later(self, **later: float) -> None:
+        """Move the clock."""
+        self.now += timedelta(**later)
