@@ -222,7 +222,7 @@ build-PermissionGuardLayer:
 	@mkdir -p "$(ARTIFACTS_DIR)/python"
 	@cp -R $(LAYER)/permission_guard "$(ARTIFACTS_DIR)/python/"
 	@find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
-	@rm "$(ARTIFACTS_DIR)"/python/permission_guard/offline/*.json.xz # for checks without AWS only
+	@rm "$(ARTIFACTS_DIR)"/python/permission_guard/offline/*.json.xz # for what the command line does without AWS
 	@$(INSTALL) $(LAYER)/requirements.txt
 	@rm -rf "$(ARTIFACTS_DIR)/python/.lock" "$(ARTIFACTS_DIR)/python/bin"
 

@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from permission_guard import __version__
-from permission_guard.cli import config, findings, fixes, rules
+from permission_guard.cli import config, findings, fixes, notify, rules
 from permission_guard.cli.check import check
 from permission_guard.cli.config_push import push
 from permission_guard.cli.evaluate import evaluate
 from permission_guard.cli.fix_list import list_fixes, show_fix
 from permission_guard.cli.fix_stop import resume_fixing, show_status, stop_fixing
 from permission_guard.cli.fix_undo import undo_fix
+from permission_guard.cli.notify_preview import preview_message
 
 app = typer.Typer(
     name="permission-guard",
@@ -39,6 +40,8 @@ fixes.app.command("status")(show_status)
 app.add_typer(fixes.app, name="fixes")
 config.app.command()(push)
 app.add_typer(config.app, name="config")
+notify.app.command("preview")(preview_message)
+app.add_typer(notify.app, name="notify")
 
 
 def _print_version(wanted: bool) -> None:
