@@ -136,7 +136,7 @@ simulate-fixes: .venv/.synced ## Interrupt every fix at every call, let two work
 	@$(BIN)/python -m tests.simulation fixes $(if $(EVERY),--every)
 
 .PHONY: simulate-mutations
-simulate-mutations: .venv/.synced ## Check the simulation: it must find each of nine deliberate faults (SEEDS=2000)
+simulate-mutations: .venv/.synced ## Check the simulation: it must find each of twelve deliberate faults (SEEDS=2000)
 	@$(BIN)/python -m tests.simulation.mutations $(if $(SEEDS),--seeds $(SEEDS))
 
 .PHONY: prove
