@@ -240,7 +240,7 @@ class Inbox:
         monkeypatch.setenv("TICKET_SYSTEM", "securityhub")
         self.hub, self._account = SecurityHub(), account
         system = SecurityHubFindings(self.hub.client, ticking().__next__)
-        monkeypatch.setattr(tickets, "ticket_system", lambda *_settings: system)
+        monkeypatch.setitem(tickets.TICKET_SYSTEMS, "securityhub", lambda *_settings: system)  # type: ignore[arg-type] # a dict
         account.table.put_finding(Change(OPENED, None))
         self.handle({"source": "permission-guard", "detail-type": "Finding Opened", "detail": OPENED.to_document()})
 

@@ -148,4 +148,6 @@ def _value(key: str, value: str) -> str:
     """Return a variable with the addresses of the simulation instead of the template's references."""
     if key.endswith("QUEUE_URL") and value:
         return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{value}"
+    if key == "DEAD_LETTER_QUEUE_URLS":
+        return ",".join(_value("QUEUE_URL", one) for one in value.split(","))
     return TOPIC if key == "TOPIC_ARN" else value

@@ -15,6 +15,8 @@ from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.watch import is_watched
 from permission_guard.maintenance.baseline import BaselineTally
 from permission_guard.maintenance.exceptions import exceptions_digest, review
+from permission_guard.maintenance.summaries import Sources, summarize
+from permission_guard.maintenance.summary import period_of
 from permission_guard.maintenance.suppressions import configuration_digest, of_open, of_suppressed
 from permission_guard.maintenance.tickets import request_reviews
 from permission_guard.maintenance.watches import watch
@@ -29,7 +31,14 @@ if TYPE_CHECKING:
     from permission_guard.findings.checkpoint import StoredFindings
     from permission_guard.findings.lifecycle import Change
     from permission_guard.maintenance.state import MaintenanceState
-    from permission_guard.maintenance.stores import DigestSender, Findings, FirstList, MaintenanceStore, WaitingChannels
+    from permission_guard.maintenance.stores import (
+        DeadLetterCounts,
+        DigestSender,
+        Findings,
+        FirstList,
+        MaintenanceStore,
+        WaitingChannels,
+    )
     from permission_guard.maintenance.tickets import ReviewQueue
     from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
@@ -91,6 +100,7 @@ class Maintainer:
         metrics: MetricReader,
         *,
         waiting: WaitingChannels,
+        dead_letters: DeadLetterCounts,
         config: Callable[[], GuardConfig],
         clock: Callable[[], str],
         account: str,
@@ -104,6 +114,7 @@ class Maintainer:
         self._queue = queue
         self._metrics = metrics
         self._waiting = waiting
+        self._dead_letters = dead_letters
         self._config = config
         self._clock = clock
         self._account = account
@@ -120,6 +131,7 @@ class Maintainer:
             state = self._watched(state, run)
             state = self._exceptions(self._comparison(self._suppressed(state, run), run), run)
             state = self._reviewed(state, run)
+            state = self._summary(state, run)
             self._store.put_state(state)
             self._baseline(run)
         except ConflictError:
@@ -226,6 +238,20 @@ class Maintainer:
         run.reviews += done.reviews
         run.failures += [done.failure] if done.failure else []
         return done.state
+
+    def _summary(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
+        """Send the digest of all that is open, once in each period; the first period ends without one."""
+        now = self._clock()
+        period = period_of(run.config.alerts, now)
+        if not period or period == state.summarized or run.is_stopped:
+            return state
+        if state.summarized:
+            place = {"account": self._account, "region": self._region}
+            sources = Sources(self._findings, self._store, self._first_list, self._dead_letters)
+            made = summarize(sources, state, run.config, period, **place, now=now, command=self._command)
+            run.failures += made.failures
+            self._send(made.digest, run)
+        return replace(state, summarized=period)
 
     def _baseline(self, run: _Run) -> None:
         baseline, now = self._store.baseline(), self._clock()

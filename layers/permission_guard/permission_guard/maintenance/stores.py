@@ -49,12 +49,22 @@ class MaintenanceStore(MaintenanceStates, Baselines, Protocol):
     def unchecked(self, functions: Sequence[FunctionTarget]) -> Sequence[FunctionTarget]:
         """Return which functions were not checked in both directions."""
 
+    def unknowns(self, functions: Sequence[FunctionTarget]) -> Sequence[str]:
+        """Return what the last checks of functions could not evaluate: each rule with its reason."""
+
 
 class WaitingChannels(Protocol):
     """Says for which alert channels something waits."""
 
     def channels(self) -> Sequence[str]:
         """Return the names of the channels for which something waits."""
+
+
+class DeadLetterCounts(Protocol):
+    """Counts the messages of the stack's dead-letter queues."""
+
+    def counts(self) -> Sequence[tuple[str, int]]:
+        """Return the name of each queue, and about how many messages it has."""
 
 
 class DigestSender(Protocol):

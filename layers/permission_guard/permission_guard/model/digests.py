@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from permission_guard.model.targets import JSON
 
-DIGEST_ID: Final = re.compile(r"(baseline|exceptions|watch|waiting)-[0-9a-f]{32}")
+DIGEST_ID: Final = re.compile(r"(baseline|exceptions|summary|waiting|watch)-[0-9a-f]{32}")
 
 
 class DigestKind(StrEnum):
@@ -28,6 +28,7 @@ class DigestKind(StrEnum):
     EXCEPTIONS = "exceptions"
     WATCH = "watch"
     WAITING = "waiting"
+    SUMMARY = "summary"
 
 
 @record
