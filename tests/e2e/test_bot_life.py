@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SYSTEMS: Final = ("github", "jira", "servicenow")
 """The named ticket systems, besides OpsCenter."""
+APPRISE: Final = ("workflows", "jsons")
+"""Two services of Apprise: Microsoft Teams, and any server that takes JSON."""
 HEADLINE: Final = re.compile(rf"\b({'|'.join(STATES.values())}): ")
 REASON: Final = "Known, see ADR 12"
 SWAPPED: Final = ("Suppressed", "Reopened", "Fix refused")
@@ -48,12 +50,13 @@ def document(secrets: Mapping[str, str]) -> dict[str, Any]:
         "channels": {
             "team-bot": {"type": "slack", "secret": secrets["slack"], "channel": slack_api.CONVERSATION},
             "team-hook": {"type": "slack-webhook", "secret": secrets["webhook"]},
+            **{f"team-{one}": {"type": "apprise", "secret": secrets[one]} for one in APPRISE},
         },
         "tickets": {"systems": {f"team-{one}": {"type": one, "secret": secrets[one]} for one in SYSTEMS}},
         "routes": [
             {
                 "id": "everything",
-                "channels": ["team-bot", "team-hook"],
+                "channels": ["team-bot", "team-hook", *(f"team-{one}" for one in APPRISE)],
                 "tickets": [f"team-{one}" for one in SYSTEMS],
             }
         ],
@@ -117,6 +120,7 @@ class Everywhere:
             "sns": [one["Message"] for one in self.bot.watcher.alerts(finding["id"])],
             "team-hook": [one.text for one in self.peers.webhook.messages],
             "team-bot": [one.shown.text for one in self.thread(finding)],
+            **{f"team-{one}": [shown.text for shown in self.peers.apprise[one].messages] for one in APPRISE},
         }
         states = {channel: _states(texts, finding) for channel, texts in found.items()}
         # The first message of a thread shows the finding as it is now.
@@ -216,7 +220,7 @@ def everywhere() -> Iterator[Everywhere]:
             "FixMode": "approve",
             "TicketSystem": "opsitem",
             "OperatorRoleArns": OPERATORS,
-            "ChannelSecretArns": f"{arns['slack']},{arns['webhook']}",
+            "ChannelSecretArns": ",".join(arns[one] for one in ("slack", "webhook", *APPRISE)),
             "TicketSecretArns": ",".join(arns[one] for one in SYSTEMS),
         }
         outputs = configuration.deploy(aws, STACK, parameters, document(arns))

@@ -1,4 +1,4 @@
-"""GitHub, Jira, ServiceNow and Slack on this machine, over TLS, each by the name of its host.
+"""GitHub, Jira, ServiceNow, Slack, Teams and a webhook on this machine, over TLS, each by the name of its host.
 
 Each keeps what it gets, refuses what the vendor refuses, and says what it has: its module is in `tests/integration`.
 The functions of a sandbox that was started with `settings` reach them by their names.
@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from tests.integration.alerts import slack, slack_api
+from tests.integration.alerts import apprise, slack, slack_api
 from tests.integration.tickets import github, jira, servicenow
 from tests.integration.tickets.http_server import Answer, Vendor
 from tests.peers.certificates import write_certificates
@@ -33,17 +33,21 @@ class Peers:
     def __init__(self) -> None:
         self.github, self.jira, self.servicenow = github.GitHub(), jira.Jira(), servicenow.ServiceNow()
         self.slack, self.webhook = slack_api.SlackWorkspace(), slack.SlackWebhook()
+        self.apprise = {one: apprise.AppriseServices() for one in ("workflows", "jsons")}
         self._hosts: Mapping[str, tuple[Vendor, str]] = {
             "api.github.com": (self.github.vendor, ""),
             "acme.atlassian.net": (self.jira.vendor, "/rest/api/3"),
             "acme.service-now.com": (self.servicenow.vendor, "/api/now"),
             "slack.com": (self.slack.vendor, ""),
             "hooks.slack.com": (self.webhook.vendor, ""),
+            **{_host(one): (services.vendor, "") for one, services in self.apprise.items()},
         }
+        for one, services in self.apprise.items():
+            services.hosts.append(apprise.HOSTS[one])
         self._server = Vendor(self._answer)
 
     @property
-    def secrets(self) -> Mapping[str, Mapping[str, str]]:
+    def secrets(self) -> Mapping[str, Mapping[str, str | list[str]]]:
         """Return what people store in Secrets Manager, by the name of the peer."""
         return {
             "github": {"url": github.REPOSITORY, "token": github.TOKEN},
@@ -51,6 +55,8 @@ class Peers:
             "servicenow": {"url": servicenow.INCIDENTS, "user": servicenow.USER, "password": servicenow.PASSWORD},
             "slack": {"bot_token": slack_api.TOKEN},
             "webhook": {"webhook_url": WEBHOOK},
+            "workflows": {"urls": [apprise.URLS["workflows"]]},
+            "jsons": {"urls": [apprise.URLS["jsons"]]},
         }
 
     @property
@@ -83,3 +89,8 @@ class Peers:
         if vendor is None or not request.path.startswith(f"{base}/"):
             return Answer(404, {"message": "no such host or path"})
         return vendor.respond(replace(request, path=request.path.removeprefix(base)))
+
+
+def _host(service: str) -> str:
+    """Return the name of the host of a service of Apprise, without the port."""
+    return apprise.HOSTS[service].partition(":")[0]

@@ -144,7 +144,7 @@ def unrecorded(_complete: Function) -> Function:
 
 
 def _uncounted(_replace: Function) -> Function:
-    return lambda *_args: True
+    return lambda _self, _item, _before, _times, _now: True
 
 
 def _dropped(postpone: Function) -> Function:
@@ -176,7 +176,7 @@ def _ignored(why_stopped: Function) -> Function:
 
 
 def _not_found(_find: Function) -> Function:
-    return lambda _self, _finding: None
+    return lambda _self, _about: None
 
 
 def _last_first(publish: Function) -> Function:
