@@ -164,6 +164,35 @@ def test_a_system_that_fails_keeps_the_others_from_nothing() -> None:
     assert deployment.systems["shop"].writes == ["open"]
 
 
+def test_a_system_that_fails_and_has_nothing_to_do_fails_nothing() -> None:
+    """Its secret was deleted: only the findings that are routed to it, or have a ticket in it, need it."""
+    deployment = Deployment()
+    deployment.update(OPENED)
+    deployment.broken = "shop"
+    results = [deployment.update(RESOLVED), deployment.tickets().review(RESOLVED, unread)]
+    assert [len(one) for one in results] == [3, 3]
+    assert deployment.open_tickets() == {"own": {"T-1": "resolved, revision 2"}}
+    reopened = replace(OPENED, revision=3, transition=Transition.REOPENED)
+    for act in (deployment.update, lambda one, *routes: deployment.tickets(*routes).review(one, unread)):
+        with pytest.raises(DeliveryError, match="not delivered: shop: the secret of shop cannot be read"):
+            act(reopened, SHOP)
+    deployment.broken = None
+    assert deployment.update(reopened, SHOP)["ticket:shop"] is DeliveryOutcome.DELIVERED
+    deployment.broken = "shop"
+    assert deployment.update(reopened, SHOP)["ticket:shop"] is DeliveryOutcome.ALREADY_DELIVERED
+
+
+def test_a_summary_that_was_written_needs_no_system() -> None:
+    """A change in one system has the summaries of all of them written."""
+    deployment = Deployment()
+    for finding in (OPENED, SECOND):
+        deployment.update(finding, SHOP)
+    deployment.tickets(SHOP).summarize(is_review=False)
+    deployment.broken = "shop"
+    results = deployment.tickets(SHOP).summarize(is_review=False)
+    assert {result.outcome for result in results} == {DeliveryOutcome.ALREADY_DELIVERED}
+
+
 def test_a_review_reads_the_tickets_of_all_systems_and_opens_none_where_no_route_is() -> None:
     """Also the ticket whose route was removed."""
     deployment = Deployment()

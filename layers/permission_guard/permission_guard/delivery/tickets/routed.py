@@ -11,6 +11,7 @@ from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
 from permission_guard.delivery.routed_ledger import RoutedLedger
 from permission_guard.delivery.routes import tickets_of
 from permission_guard.delivery.tickets.base import admit_all, update_ticket
+from permission_guard.delivery.tickets.lazy import LazySystem
 from permission_guard.delivery.tickets.review import review_ticket
 from permission_guard.delivery.tickets.summaries import update_summary
 from permission_guard.records import record
@@ -40,6 +41,10 @@ class NamedSystem:
         """The name of the system in the delivery ledger."""
         return f"ticket:{self.name}"
 
+    def lazily(self) -> TicketSystem:
+        """Return the system for one delivery. It is made only if the ledger finds something to deliver."""
+        return LazySystem(self.name, self.make)
+
 
 @record(kw_only=True)
 class RoutedTickets:
@@ -64,14 +69,14 @@ class RoutedTickets:
         names = self._names(finding)
         systems = [one for one in self.systems if finding.revision > 1 or one.name in names]
         update = partial(self._update, finding, current, self._ledger_of(names))
-        return to_every_channel(systems, lambda one: update(one.make()), what=_what(finding))
+        return to_every_channel(systems, lambda one: update(one.lazily()), what=_what(finding))
 
     def review(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
         """Read the tickets of a finding, and correct them."""
         ledger = self._ledger_of(self._names(finding))
 
         def review(named: NamedSystem) -> DeliveryResult:
-            system, waiting = named.make(), self.waiting.get(named.name)
+            system, waiting = named.lazily(), self.waiting.get(named.name)
             update = partial(self._update, finding, current, ledger, system)
             return review_ticket(finding, system, ledger, update, admit=waiting.admit if waiting else admit_all)
 
@@ -83,7 +88,7 @@ class RoutedTickets:
         found = {one.name: self.store.findings(one.channel, datetime.now(UTC)) for one in limited}
 
         def summarize(named: NamedSystem) -> DeliveryResult:
-            return update_summary(found[named.name], named.make(), self.ledger, is_review=is_review)
+            return update_summary(found[named.name], named.lazily(), self.ledger, is_review=is_review)
 
         systems = [one for one in limited if found[one.name]]
         return to_every_channel(systems, summarize, what="the summary of the findings without a ticket")
