@@ -164,6 +164,21 @@ def test_later_findings_are_added_and_resolved_ones_are_shown() -> None:
     assert f"PG201 123456789012 {numbered(2).id} problem 2 is resolved" in text
 
 
+def test_a_finding_that_is_resolved_as_soon_as_the_lock_is_released_does_not_wait() -> None:
+    """It would wait for ever: nothing follows its end."""
+    world = a_flood(2)
+    complete = world.ledger.complete
+
+    def complete_and_resolve(claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
+        complete(claim, reference, expires_at)
+        if claim.revision == 0:
+            world.deliver(resolved(5))
+
+    world.ledger.complete = complete_and_resolve  # type: ignore[method-assign]
+    assert world.deliver(numbered(5)).outcome is DeliveryOutcome.LIMIT_REACHED
+    assert world.store.held[numbered(5).id].end is WaitingEnd.RESOLVED
+
+
 def test_what_no_longer_waits_requests_the_summary_once() -> None:
     """Otherwise it would be shown as waiting until the next flood. A finding that never waited requests nothing."""
     world = a_flood(3)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from permission_guard.delivery.announcements import instead_of_ticket, no_baseline
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
+from permission_guard.errors import DeliveryLimitError
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import field, record
@@ -155,7 +156,13 @@ def update_ticket(
     """
 
     def send(finding: Finding, reference: str | None) -> str | None:
-        ticket = follow(system, finding, reference, admit=waiting.admit if waiting else admit_all)
+        try:
+            ticket = follow(system, finding, reference, admit=waiting.admit if waiting else admit_all)
+        except DeliveryLimitError:
+            # While the ledger's lock is held: the end of the finding is delivered afterwards, and ends the wait.
+            if waiting is not None and reference is None and finding.status is Status.OPEN:
+                waiting.wait(finding)
+            raise
         if waiting is not None and reference is None:
             waiting.delivered(finding, ticket)
         return ticket
@@ -171,11 +178,8 @@ def update_ticket(
         ),
         instead=lambda one, reference: instead_of_ticket(one, reference, baseline),
     )
-    if waiting is not None and result.reference is None:
-        if result.outcome is DeliveryOutcome.LIMIT_REACHED:
-            waiting.wait(finding)
-        elif result.outcome is DeliveryOutcome.BELOW_THRESHOLD:
-            waiting.withheld(finding)
+    if waiting is not None and result.reference is None and result.outcome is DeliveryOutcome.BELOW_THRESHOLD:
+        waiting.withheld(finding)
     return (result,)
 
 
