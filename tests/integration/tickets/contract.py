@@ -166,6 +166,17 @@ class TicketSystemContract:
         assert not ticket.is_open
         assert len(ticket.comments) == 1
 
+    def test_a_ticket_that_a_person_closed_reopens_if_the_end_of_its_finding_was_skipped(
+        self, peer: Peer, system: TicketSystem
+    ) -> None:
+        """The message about the end arrives after the one about the next opening."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.close(reference)
+        follow(system, replace(REOPENED, opened_at=REOPENED.changed_at), reference)
+        (ticket,) = peer.shown()
+        assert (ticket.is_open, ticket.comments) == (True, ())
+
     def test_a_deleted_ticket_is_opened_again_as_another_one(self, peer: Peer, system: TicketSystem) -> None:
         """If the finding is still open; otherwise nothing is left to do."""
         reference = follow(system, OPENED, None)

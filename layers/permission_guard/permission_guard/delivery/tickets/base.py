@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from permission_guard.delivery.announcements import instead_of_ticket, no_baseline
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
 from permission_guard.errors import DeliveryLimitError
-from permission_guard.model.findings import Status
+from permission_guard.model.findings import Finding, Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import field, record
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.delivery.tickets.waiting_list import WaitingList
     from permission_guard.delivery.transitions import Current
-    from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
 CLOSED_TOO_EARLY = (
@@ -200,7 +199,8 @@ def follow(
     `admit` is called before a ticket is opened, and raises DeliveryLimitError if there must be no other one.
 
     The status decides, not the transition: if an event was skipped, the next one corrects the ticket. A ticket that a
-    person closed while the finding is open gets one comment and stays closed until the finding reopens.
+    person closed while the finding is open gets one comment and stays closed until the finding reopens: the time of its
+    opening shows that, also if the end in between was skipped.
     """
     system.begin()
     ticket = ticket_of(system, about, reference)
@@ -226,12 +226,21 @@ def bring_up_to_date(system: TicketSystem, ticket: Ticket, about: Ticketed) -> N
         system.resolve(ticket, about)
     elif not ticket.is_closed:
         system.update(ticket, about)
-    elif ticket.mark.status is not Status.OPEN:
+    elif has_ended(ticket, about):
         system.reopen(ticket, about)
     elif not ticket.mark.has_comment:
         system.comment(ticket, about, CLOSED_TOO_EARLY)
     else:
         system.update(ticket, about)
+
+
+def has_ended(ticket: Ticket, about: Ticketed) -> bool:
+    """Return whether a closed ticket is about what ended: an open finding was resolved or suppressed since the mark.
+
+    Its end may arrive after its next opening, and then changes nothing. A summary has no time of its opening.
+    """
+    is_reopened = isinstance(about, Finding) and "" < ticket.mark.opened_at < about.opened_at
+    return ticket.is_closed and (ticket.mark.status is not Status.OPEN or is_reopened)
 
 
 def is_up_to_date(ticket: Ticket, about: Ticketed) -> bool:
