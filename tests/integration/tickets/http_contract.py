@@ -27,6 +27,11 @@ def is_post(request: Any) -> bool:
     return bool(request.method == "POST")
 
 
+def is_comment(request: Any) -> bool:
+    """Return whether a request comments on a ticket, for ServiceNow together with the write."""
+    return "/comment" in request.path or "work_notes" in (request.content or {})
+
+
 class HttpTicketSystemContract(TicketSystemContract):
     """A subclass has the fixtures `peer`, `system`, `secret` and `vendor`."""
 
@@ -116,6 +121,36 @@ class HttpTicketSystemContract(TicketSystemContract):
         assert len(peer.shown()) == 1
         follow(system, OPENED, None)
         assert len(peer.shown()) == 1
+
+    def test_a_closed_ticket_that_cannot_be_written_gets_no_comment_for_each_retry(
+        self, system: TicketSystem, peer: Peer, vendor: Vendor
+    ) -> None:
+        """Workflows can make closed tickets read-only. Once it can be written, it gets the one comment."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.close(reference)
+        vendor.failures = [Answer(400, {"message": "no"})] * 3
+        vendor.fails = lambda request: request.method in ("PATCH", "PUT")
+        for _ in range(3):
+            with pytest.raises(DeliveryError, match="HTTP 400"):
+                follow(system, PROPOSED, reference)
+        assert peer.shown()[0].comments == ()
+        for _ in range(2):
+            follow(system, PROPOSED, reference)
+        assert len(peer.shown()[0].comments) == 1
+
+    def test_a_comment_that_failed_is_written_by_the_retry(
+        self, system: TicketSystem, peer: Peer, vendor: Vendor
+    ) -> None:
+        """The write before it does not say that the ticket has the comment."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.close(reference)
+        vendor.failures, vendor.fails = [Answer(400, {"message": "no"})], is_comment
+        with pytest.raises(DeliveryError, match="HTTP 400"):
+            follow(system, PROPOSED, reference)
+        follow(system, PROPOSED, reference)
+        assert len(peer.shown()[0].comments) == 1
 
     def test_a_response_that_does_not_come_is_a_failed_delivery(
         self, system: TicketSystem, peer: Peer, vendor: Vendor, monkeypatch: pytest.MonkeyPatch

@@ -94,7 +94,8 @@ class GitHubIssues:
         self._write(ticket, about, Mark.of(about), _state("open", "reopened"))
 
     def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
-        """Comment on the issue, then write it again."""
+        """Write the issue, comment on it, then write that it has the comment: what cannot be written gets none."""
+        self._write(ticket, about, mark_of(ticket, about))
         self._api.request("POST", *self._path(ticket.reference, "comments"), content={"body": text})
         self._write(ticket, about, Mark.of(about, has_comment=True))
 

@@ -109,7 +109,8 @@ class JiraIssues:
         self._write(ticket, about, Mark.of(about))
 
     def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
-        """Comment on the issue, then write it again."""
+        """Write the issue, comment on it, then write that it has the comment: what cannot be written gets none."""
+        self._write(ticket, about, mark_of(ticket, about))
         self._api.request("POST", "issue", ticket.reference, "comment", content={"body": issues.comment(text)})
         self._write(ticket, about, Mark.of(about, has_comment=True))
 
