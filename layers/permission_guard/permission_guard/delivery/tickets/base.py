@@ -146,17 +146,21 @@ def update_ticket(
     min_severity: Severity = Severity.LOW,
     baseline: ReadBaseline = no_baseline,
     waiting: WaitingList | None = None,
+    is_routed: bool = True,
 ) -> tuple[DeliveryResult]:
     """Update the ticket of a finding, once for each revision; a revision older than the last changes nothing.
 
-    `current` reads the finding as it is now. Below the severity threshold no ticket is opened, but one that exists is
-    updated and closed. Neither is one opened for what the digest of the first sweep reports. `waiting` limits how many
-    are opened, None for no limit: a finding without a ticket because of a limit waits for one.
+    `current` reads the finding as it is now. Below the severity threshold, or if no route names the system, no ticket
+    is opened or reopened, but one that exists is updated and closed. Neither is one opened for what the digest of the
+    first sweep reports. `waiting` limits how many are opened, None for no limit: a finding without a ticket because of
+    a limit waits for one.
     """
 
     def send(finding: Finding, reference: str | None) -> str | None:
+        may_open = is_routed and not finding.severity.is_below(min_severity)
+        admit = waiting.admit if waiting else admit_all
         try:
-            ticket = follow(system, finding, reference, admit=waiting.admit if waiting else admit_all)
+            ticket = follow(system, finding, reference, admit=admit, may_open=may_open)
         except DeliveryLimitError:
             # While the ledger's lock is held: the end of the finding is delivered afterwards, and ends the wait.
             if waiting is not None and reference is None and finding.status is Status.OPEN:
@@ -192,11 +196,17 @@ def admit_all(_about: Ticketed) -> None:
 
 
 def follow(
-    system: TicketSystem, about: Ticketed, reference: str | None, *, admit: Callable[[Ticketed], None] = admit_all
+    system: TicketSystem,
+    about: Ticketed,
+    reference: str | None,
+    *,
+    admit: Callable[[Ticketed], None] = admit_all,
+    may_open: bool = True,
 ) -> str | None:
     """Bring the ticket of a finding up to date, and return its reference, None if there is no ticket.
 
-    `admit` is called before a ticket is opened, and raises DeliveryLimitError if there must be no other one.
+    `admit` is called before a ticket is opened, and raises DeliveryLimitError if there must be no other one. If the
+    system `may_open` none for the finding any more, the ticket that it had is only updated and closed.
 
     The status decides, not the transition: if an event was skipped, the next one corrects the ticket. A ticket that a
     person closed while the finding is open gets one comment and stays closed until the finding reopens: the time of its
@@ -205,11 +215,11 @@ def follow(
     system.begin()
     ticket = ticket_of(system, about, reference)
     if ticket is None:
-        if about.status is not Status.OPEN:
+        if about.status is not Status.OPEN or not may_open:
             return None
         admit(about)
         return system.open(about)
-    bring_up_to_date(system, ticket, about)
+    bring_up_to_date(system, ticket, about, may_open=may_open)
     return ticket.reference
 
 
@@ -218,8 +228,8 @@ def ticket_of(system: TicketSystem, about: Ticketed, reference: str | None) -> T
     return (system.read(reference, about) if reference else None) or system.find(about)
 
 
-def bring_up_to_date(system: TicketSystem, ticket: Ticket, about: Ticketed) -> None:
-    """Write a finding into its ticket, unless the ticket has a newer revision."""
+def bring_up_to_date(system: TicketSystem, ticket: Ticket, about: Ticketed, *, may_open: bool = True) -> None:
+    """Write a finding into its ticket, unless the ticket has a newer revision, or has ended and must stay closed."""
     if ticket.mark.is_newer_than(about):
         return
     if about.status is not Status.OPEN:
@@ -227,8 +237,9 @@ def bring_up_to_date(system: TicketSystem, ticket: Ticket, about: Ticketed) -> N
     elif not ticket.is_closed:
         system.update(ticket, about)
     elif has_ended(ticket, about):
-        system.reopen(ticket, about)
-    elif not ticket.mark.has_comment:
+        if may_open:
+            system.reopen(ticket, about)
+    elif may_open and not ticket.mark.has_comment:
         system.comment(ticket, about, CLOSED_TOO_EARLY)
     else:
         system.update(ticket, about)
@@ -243,15 +254,18 @@ def has_ended(ticket: Ticket, about: Ticketed) -> bool:
     return ticket.is_closed and (ticket.mark.status is not Status.OPEN or is_reopened)
 
 
-def is_up_to_date(ticket: Ticket, about: Ticketed) -> bool:
-    """Return whether a ticket needs no write: it has the finding, and a comment if a person closed it too early.
+def is_up_to_date(ticket: Ticket, about: Ticketed, *, may_open: bool = True) -> bool:
+    """Return whether `bring_up_to_date` would write nothing but the same again.
 
     What a person reopened although nothing is wrong any more stays open: the bot closed it once.
     """
     if ticket.mark.is_newer_than(about):
         return True
     is_closed_too_early = ticket.is_closed and about.status is Status.OPEN
-    return ticket.mark == mark_of(ticket, about) and (ticket.mark.has_comment or not is_closed_too_early)
+    if is_closed_too_early and not may_open and has_ended(ticket, about):
+        return True
+    needs_comment = is_closed_too_early and may_open and not ticket.mark.has_comment
+    return ticket.mark == mark_of(ticket, about) and not needs_comment
 
 
 def mark_of(ticket: Ticket, about: Ticketed) -> Mark:

@@ -50,7 +50,8 @@ class NamedSystem:
 class RoutedTickets:
     """The tickets of a deployment: all ticket systems, and the names of the default ones.
 
-    A ticket that was opened is updated and resolved also after its route was changed or removed. After all systems
+    A ticket that was opened is updated and resolved also after its route was changed or removed, but not reopened, and
+    not opened again if somebody deleted it. After all systems
     were tried, one DeliveryError names those that failed: the retry writes only the tickets that are left. `waiting`
     has the list of the findings without a ticket of each system with a limit, by its name; `store` has all of them.
     """
@@ -68,17 +69,20 @@ class RoutedTickets:
         """Write a finding into its tickets. At its first revision no system can have one that no route names."""
         names = self._names(finding)
         systems = [one for one in self.systems if finding.revision > 1 or one.name in names]
-        update = partial(self._update, finding, current, self._ledger_of(names))
+        update = partial(self._update, finding, current, names)
         return to_every_channel(systems, lambda one: update(one.lazily()), what=_what(finding))
 
     def review(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
         """Read the tickets of a finding, and correct them."""
-        ledger = self._ledger_of(self._names(finding))
+        names = self._names(finding)
+        ledger = self._ledger_of(names)
 
         def review(named: NamedSystem) -> DeliveryResult:
             system, waiting = named.lazily(), self.waiting.get(named.name)
-            update = partial(self._update, finding, current, ledger, system)
-            return review_ticket(finding, system, ledger, update, admit=waiting.admit if waiting else admit_all)
+            update = partial(self._update, finding, current, names, system)
+            may_open = named.name in names and not finding.severity.is_below(self.min_severity)
+            admit = waiting.admit if waiting else admit_all
+            return review_ticket(finding, system, ledger, update, admit=admit, may_open=may_open)
 
         return to_every_channel(self.systems, review, what=_what(finding))
 
@@ -93,18 +97,17 @@ class RoutedTickets:
         systems = [one for one in limited if found[one.name]]
         return to_every_channel(systems, summarize, what="the summary of the findings without a ticket")
 
-    def _update(
-        self, finding: Finding, current: Current, ledger: DeliveryLedger, system: TicketSystem
-    ) -> DeliveryResult:
+    def _update(self, finding: Finding, current: Current, names: Sequence[str], system: TicketSystem) -> DeliveryResult:
         waiting = self.waiting.get(system.name)
         (result,) = update_ticket(
             finding,
             current,
             system,
-            ledger,
+            self._ledger_of(names),
             min_severity=self.min_severity,
             baseline=self.baseline,
             waiting=waiting,
+            is_routed=system.name in names,
         )
         if waiting is not None and result.outcome is DeliveryOutcome.NOT_ANNOUNCED:
             waiting.withheld(finding)  # its route was removed while it waited
