@@ -17,7 +17,7 @@ from permission_guard.delivery.tickets.summaries import update_summary
 from permission_guard.delivery.tickets.summary import MOST_SHOWN, Summary, Waiting, WaitingEnd, message_of
 from permission_guard.delivery.tickets.titles import title, title_with_severity
 from permission_guard.delivery.tickets.waiting_list import WaitingList
-from permission_guard.errors import DeliveryBusyError, DeliveryError, DeliveryLimitError
+from permission_guard.errors import DeliveryBusyError, DeliveryError, DeliveryLimitError, DeliveryUnclearError
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.verdicts import Severity
 from tests.unit.delivery.memory_ledger import MemoryLedger
@@ -253,6 +253,19 @@ def test_a_summary_that_fails_is_written_by_the_next_try() -> None:
         world.summarize()
     world.tickets.limit = None
     assert world.summarize() == [DeliveryOutcome.DELIVERED]
+
+
+def test_a_summary_that_may_have_been_opened_keeps_its_lock() -> None:
+    """The next change would not find it yet, and open another one."""
+    world = World()
+    for number in range(3):
+        world.deliver(numbered(number))
+    world.tickets.limit = DeliveryUnclearError("no response")
+    with pytest.raises(DeliveryUnclearError):
+        world.summarize()
+    world.tickets.limit = None
+    with pytest.raises(DeliveryBusyError):
+        world.summarize()
 
 
 def test_two_invocations_do_not_open_two_summaries() -> None:

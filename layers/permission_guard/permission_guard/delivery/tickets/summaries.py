@@ -10,7 +10,7 @@ from permission_guard.delivery.ledger import KEEP_RESOLVED, DeliveryOutcome, Del
 from permission_guard.delivery.tickets.base import channel_of, follow
 from permission_guard.delivery.tickets.review import review_ticket
 from permission_guard.delivery.tickets.summary import Summary
-from permission_guard.errors import DeliveryLimitError
+from permission_guard.errors import DeliveryLimitError, DeliveryUnclearError
 from permission_guard.model.findings import Status
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def _deliver(
     except DeliveryLimitError:
         ledger.release(claim)
         return DeliveryResult(channel=channel, outcome=DeliveryOutcome.LIMIT_REACHED, reference=claim.reference)
+    except DeliveryUnclearError:
+        raise  # the lock expires: a search right now may miss the new ticket
     except BaseException:
         ledger.release(claim)
         raise

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from permission_guard.delivery.http.api import JsonApi, require_https
 from permission_guard.delivery.tickets.base import Mark, Ticket, mark_of
 from permission_guard.delivery.tickets.github import content as issues
-from permission_guard.errors import ConfigurationError, DeliveryError
+from permission_guard.errors import ConfigurationError, DeliveryError, DeliveryUnclearError
 from permission_guard.model.findings import Status
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class GitHubIssues:
         created = self._api.request("POST", *self._path(), content=new).content
         ticket = _ticket(created, about)
         if ticket is None:
-            raise DeliveryError("GitHub did not accept the ticket: its response has no such issue")
+            raise DeliveryUnclearError("GitHub did not accept the ticket: its response has no such issue")
         return ticket.reference
 
     def update(self, ticket: Ticket, about: Ticketed) -> None:
