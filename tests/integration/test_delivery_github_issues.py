@@ -86,8 +86,32 @@ class TestGitHubIssues(HttpTicketSystemContract):
         second = follow(system, OPENED, reference)
         assert second != reference
         assert second is not None
-        peer.issues[second]["body"] = None
+        peer.issues[second]["body"] = body(replace(OPENED, id="f" * 32), Mark.of(OPENED))
         assert follow(system, OPENED, second) not in (reference, second)
+
+    @pytest.mark.parametrize("text", [None, "Fixed by hand", '<!-- permission-guard {"x": ' + "[" * 20_000 + "} -->"])
+    def test_an_issue_whose_body_a_person_wrote_is_kept(
+        self, peer: GitHub, system: GitHubIssues, text: str | None
+    ) -> None:
+        """It gets its body again. A second issue would leave this one open for ever."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.issues[reference]["body"] = text
+        assert follow(system, APPLIED, reference) == reference
+        ticket = system.read(reference, APPLIED)
+        assert ticket is not None
+        assert ticket.mark == Mark.of(APPLIED)
+        assert len(peer.issues) == 1
+
+    def test_an_issue_without_its_body_and_its_labels_is_not_overwritten(
+        self, peer: GitHub, system: GitHubIssues
+    ) -> None:
+        """The reference comes from a table."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.issues[reference] |= {"body": "mine", "labels": [{"name": "permission-guard"}]}
+        assert follow(system, OPENED, reference) != reference
+        assert peer.issues[reference]["body"] == "mine"
 
     def test_githubs_own_words_are_in_the_error(self, system: GitHubIssues, vendor: Vendor) -> None:
         """Markup is removed."""

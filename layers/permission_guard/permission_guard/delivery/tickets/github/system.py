@@ -51,11 +51,17 @@ class GitHubIssues:
         self._api.begin()
 
     def read(self, reference: str, about: Ticketed) -> Ticket | None:
-        """Return an issue, None if it was deleted, was transferred, or is not about this finding."""
+        """Return an issue, None if it was deleted, was transferred, or is not about this finding.
+
+        If a person wrote another body without a marker, the issue is known by this reference and its labels.
+        """
         if not _NUMBER.fullmatch(reference):
             return None
         reply = self._api.request("GET", *self._path(reference), accept=_GONE)
-        return None if reply.status in _GONE else _ticket(reply.content, about)
+        if reply.status in _GONE:
+            return None
+        is_rewritten = _has_labels(reply.content, about) and not issues.has_marker(_body(reply.content))
+        return _ticket(reply.content, about, Mark() if is_rewritten else None)
 
     def find(self, about: Ticketed) -> Ticket | None:
         """Return the issue of this finding, None when there is none; of several, an open one and the newest.
@@ -145,15 +151,29 @@ def _state(state: str, reason: str) -> dict[str, str]:
     return {"state": state, "state_reason": reason}
 
 
-def _ticket(issue: JSON, about: Ticketed) -> Ticket | None:
-    """Return an issue as a ticket, None if it is a pull request, or not about the finding."""
+def _ticket(issue: JSON, about: Ticketed, unmarked: Mark | None = None) -> Ticket | None:
+    """Return an issue as a ticket, None if it is a pull request, or not about the finding.
+
+    `unmarked` is the mark of an issue that is about the finding although its body does not say so.
+    """
     if not isinstance(issue, dict) or "pull_request" in issue:
         return None
-    mark = issues.marked(str(issue.get("body") or ""), about)
+    mark = issues.marked(_body(issue), about) or unmarked
     number = str(issue.get("number", ""))
     if mark is None or not _NUMBER.fullmatch(number):
         return None
     return Ticket(reference=number, is_closed=issue.get("state") == "closed", mark=mark)
+
+
+def _body(issue: JSON) -> str:
+    return str(issue.get("body") or "") if isinstance(issue, dict) else ""
+
+
+def _has_labels(issue: JSON, about: Ticketed) -> bool:
+    """Return whether an issue has the labels to find it by. GitHub ignores case, and keeps that of the first use."""
+    found = issue.get("labels") if isinstance(issue, dict) else None
+    names = [one.get("name") if isinstance(one, dict) else one for one in (found if isinstance(found, list) else ())]
+    return {one.casefold() for one in issues.labels(about)} <= {str(name).casefold() for name in names}
 
 
 def _words(content: JSON) -> str:
