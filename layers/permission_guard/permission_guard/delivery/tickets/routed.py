@@ -83,7 +83,8 @@ class RoutedTickets:
         found = {one.name: self.store.findings(one.channel, datetime.now(UTC)) for one in limited}
 
         def summarize(named: NamedSystem) -> DeliveryResult:
-            return update_summary(found[named.name], named.make(), self.ledger, is_review=is_review)
+            current = lambda: self.store.findings(named.channel, datetime.now(UTC))  # noqa: E731 - a callback
+            return update_summary(found[named.name], named.make(), self.ledger, current=current, is_review=is_review)
 
         systems = [one for one in limited if found[one.name]]
         return to_every_channel(systems, summarize, what="the summary of the findings without a ticket")
