@@ -140,6 +140,24 @@ class TestGitHubIssues(HttpTicketSystemContract):
         with pytest.raises(DeliveryError, match="its response has no such issue"):
             follow(system, OPENED, None)
 
+    def test_an_issue_whose_labels_github_drops_is_a_failed_delivery(self, peer: GitHub, system: GitHubIssues) -> None:
+        """It would not be found again. It does not stay open."""
+        peer.may_label = False
+        with pytest.raises(DeliveryError, match=r"dropped the labels\. Give the account of the token the role Write"):
+            follow(system, OPENED, None)
+        assert [one["state"] for one in peer.issues.values()] == ["closed"]
+        peer.may_label = True
+        assert follow(system, OPENED, None) == "2"
+
+    def test_githubs_case_of_a_label_is_kept(self, peer: GitHub, system: GitHubIssues, vendor: Vendor) -> None:
+        """A label that differs only in its case is the same one for GitHub."""
+        number = follow(system, OPENED, None)
+        assert number is not None
+        created = peer.issues[number] | {"labels": [{"name": "Permission-Guard"}, "ORDERS"]}
+        peer.delete(number)
+        vendor.failures, vendor.fails = [Answer(201, created)], lambda request: request.method == "POST"
+        assert follow(system, OPENED, None) == number
+
     @pytest.mark.parametrize("reference", ["0", "x", "../../user", "1/comments", "9" * 20])
     def test_a_reference_that_is_not_a_number_is_not_requested(self, system: GitHubIssues, reference: str) -> None:
         """It comes from a table."""

@@ -73,7 +73,11 @@ class GitHubIssues:
         return min(tickets, key=lambda one: (one.is_closed, -int(one.reference)), default=None)
 
     def open(self, about: Ticketed) -> str:
-        """Create the issue and return its number."""
+        """Create the issue and return its number.
+
+        GitHub drops the labels without an error if the token's account may not set them, and the issue is not found
+        again. It is then closed, and the delivery fails.
+        """
         new = {
             "title": issues.title(about),
             "body": issues.body(about, Mark.of(about)),
@@ -83,6 +87,12 @@ class GitHubIssues:
         ticket = _ticket(created, about)
         if ticket is None:
             raise DeliveryUnclearError("GitHub did not accept the ticket: its response has no such issue")
+        if not _has_labels(created, about):
+            self._api.request("PATCH", *self._path(ticket.reference), content=_state("closed", "not_planned"))
+            raise DeliveryError(
+                "GitHub did not accept the ticket: it dropped the labels. Give the account of the token the role Write "
+                "in the repository"
+            )
         return ticket.reference
 
     def update(self, ticket: Ticket, about: Ticketed) -> None:
