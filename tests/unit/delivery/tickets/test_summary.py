@@ -11,7 +11,7 @@ import pytest
 from permission_guard.config.document import TicketLimit
 from permission_guard.delivery.formats.plain import text_within
 from permission_guard.delivery.ledger import Claim, DeliveryOutcome, DeliveryResult
-from permission_guard.delivery.tickets.base import channel_of, update_ticket
+from permission_guard.delivery.tickets.base import CLOSED_SUMMARY_TOO_EARLY, channel_of, update_ticket
 from permission_guard.delivery.tickets.review import review_ticket
 from permission_guard.delivery.tickets.summaries import update_summary
 from permission_guard.delivery.tickets.summary import MOST_SHOWN, Summary, Waiting, WaitingEnd, message_of
@@ -233,7 +233,8 @@ def test_a_summary_that_a_person_closed_gets_one_comment() -> None:
         DeliveryOutcome.CORRECTED,
         DeliveryOutcome.UP_TO_DATE,
     ]
-    assert len(world.tickets.comments) == 1
+    assert world.tickets.comments == [CLOSED_SUMMARY_TOO_EARLY]
+    assert "suppress" not in CLOSED_SUMMARY_TOO_EARLY
 
 
 def test_a_summary_that_a_limit_keeps_from_being_opened_is_tried_again() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from permission_guard.delivery.announcements import instead_of_ticket, no_baseline
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
-from permission_guard.model.findings import Status
+from permission_guard.model.findings import Finding, Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import field, record
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.delivery.tickets.waiting_list import WaitingList
     from permission_guard.delivery.transitions import Current
-    from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
 CLOSED_TOO_EARLY = (
@@ -36,6 +35,12 @@ CLOSED_TOO_EARLY = (
     "comes back. To accept the problem, suppress the finding: permission-guard findings suppress"
 )
 """The one comment on a ticket that a person closed while its finding is open."""
+
+CLOSED_SUMMARY_TOO_EARLY = (
+    "This ticket was closed, but findings still wait for a ticket of their own. It stays closed until none waits, and "
+    "opens when one waits again. To see the findings: permission-guard findings list"
+)
+"""The one comment on a summary that a person closed while findings wait."""
 
 # A person can write anything into a ticket.
 _REVISION = re.compile(r"\d{1,18}", re.ASCII)
@@ -225,7 +230,7 @@ def bring_up_to_date(system: TicketSystem, ticket: Ticket, about: Ticketed) -> N
     elif ticket.mark.status is not Status.OPEN:
         system.reopen(ticket, about)
     elif not ticket.mark.has_comment:
-        system.comment(ticket, about, CLOSED_TOO_EARLY)
+        system.comment(ticket, about, CLOSED_TOO_EARLY if isinstance(about, Finding) else CLOSED_SUMMARY_TOO_EARLY)
     else:
         system.update(ticket, about)
 
