@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from permission_guard.aws.readers.inventories.services import SERVICES as INVENTORIES
@@ -851,6 +852,29 @@ def test_with_security_hub_the_ticket_role_may_import_read_and_comment_findings(
     assert before - after == uses("delivery/tickets/ops_item/system")
     (statement,) = [one for one in other.statements("OpenTicketRole") if one["Sid"] == "ImportFindings"]
     assert str(statement["Resource"]).endswith(":product/${AWS::AccountId}/default'}")
+
+
+def test_with_security_hub_the_ticket_role_may_write_only_the_note_of_a_finding(
+    template: Template, deployed: Callable[..., Template]
+) -> None:
+    """Each other field of the request is denied: none of them may be in it.
+
+    A key has the path of a field, that of a map `key` or `value`, as in AWSSystemsManagerOpsDataSyncServiceRolePolicy.
+    """
+    request = boto3.client("securityhub", region_name="us-east-1").meta.service_model.operation_model(
+        "BatchUpdateFindings"
+    )
+    members = dict(request.input_shape.members)
+    assert {"FindingIdentifiers", "Note", "Types"} <= members.keys()
+    del members["FindingIdentifiers"], members["Note"]
+    fields = set()
+    for name, shape in members.items():
+        parts = ("key", "value") if shape.type_name == "map" else tuple(getattr(shape, "members", ()))
+        fields |= {f"{name}.{part}" for part in parts} or {name}
+    other = deployed(**{**template.values, "TicketSystem": "securityhub"})
+    (statement,) = [one for one in other.statements("OpenTicketRole") if one["Sid"] == "CommentFindings"]
+    denied = {f"securityhub:ASFFSyntaxPath/{field}": "true" for field in fields}
+    assert statement["Condition"] == {"Null": denied}
 
 
 @pytest.mark.parametrize("system", [one for one in TICKET_SYSTEMS if one not in ("none", "opsitem")])

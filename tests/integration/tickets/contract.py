@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from permission_guard.delivery.ledger import DeliveryOutcome
-from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, channel_of, follow, update_ticket
+from permission_guard.delivery.tickets.base import (
+    CLOSED_SUMMARY_TOO_EARLY,
+    CLOSED_TOO_EARLY,
+    channel_of,
+    follow,
+    update_ticket,
+)
 from permission_guard.delivery.tickets.review import review_ticket
 from permission_guard.delivery.tickets.summary import Summary, Waiting, WaitingEnd
 from permission_guard.model.findings import Finding, Status, Transition
@@ -247,7 +253,8 @@ class TicketSystemContract:
             follow(system, summary, reference)
         (ticket,) = peer.shown()
         assert not ticket.is_open
-        assert len(ticket.comments) == 1
+        (comment,) = ticket.comments
+        assert CLOSED_SUMMARY_TOO_EARLY.partition(",")[0] in comment
 
     def test_a_long_summary_with_hostile_names_is_accepted(self, peer: Peer, system: TicketSystem) -> None:
         """A thousand findings."""

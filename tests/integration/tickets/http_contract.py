@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import traceback
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from permission_guard.delivery.http import api
-from permission_guard.delivery.tickets.base import follow
-from permission_guard.errors import DeliveryError, DeliveryLimitError
+from permission_guard.delivery.tickets.base import channel_of, follow, update_ticket
+from permission_guard.errors import DeliveryBusyError, DeliveryError, DeliveryLimitError, DeliveryUnclearError
 from tests.integration.tickets.contract import OPENED, PROPOSED, RESOLVED, TicketSystemContract
 from tests.integration.tickets.http_server import Answer
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
     from permission_guard.delivery.tickets.base import TicketSystem
@@ -151,6 +153,36 @@ class HttpTicketSystemContract(TicketSystemContract):
             follow(system, PROPOSED, reference)
         follow(system, PROPOSED, reference)
         assert len(peer.shown()[0].comments) == 1
+
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            Answer(500, is_done=True),
+            Answer(201, {"id": 1}, is_done=True, reset=True),
+            Answer(201, "<html>Sign in</html>", is_done=True),
+            Answer(201, {}, is_done=True),
+        ],
+    )
+    def test_after_an_unclear_creation_the_next_delivery_waits(
+        self, system: TicketSystem, vendor: Vendor, failure: Answer
+    ) -> None:
+        """The lock is kept: a search that lags behind would not find the new ticket yet."""
+        ledger = MemoryLedger()
+        vendor.failures, vendor.fails = [failure], is_post
+        with pytest.raises(DeliveryUnclearError):
+            update_ticket(OPENED, unread, system, ledger)
+        with pytest.raises(DeliveryBusyError):
+            ledger.claim(OPENED.id, channel_of(system), PROPOSED.revision, datetime.now(UTC))
+
+    def test_after_a_refused_creation_the_next_delivery_does_not_wait(
+        self, system: TicketSystem, vendor: Vendor
+    ) -> None:
+        """Nothing was created."""
+        ledger = MemoryLedger()
+        vendor.failures, vendor.fails = [Answer(422, {"message": "no"})], is_post
+        with pytest.raises(DeliveryError):
+            update_ticket(OPENED, unread, system, ledger)
+        assert update_ticket(OPENED, unread, system, ledger)[0].reference is not None
 
     def test_a_response_that_does_not_come_is_a_failed_delivery(
         self, system: TicketSystem, peer: Peer, vendor: Vendor, monkeypatch: pytest.MonkeyPatch

@@ -37,6 +37,12 @@ CLOSED_TOO_EARLY = (
 )
 """The one comment on a ticket that a person closed while its finding is open."""
 
+CLOSED_SUMMARY_TOO_EARLY = (
+    "This ticket was closed, but findings still wait for a ticket of their own. It stays closed until none waits, and "
+    "opens when one waits again. To see the findings: permission-guard findings list"
+)
+"""The one comment on a summary that a person closed while findings wait."""
+
 # A person can write anything into a ticket.
 _REVISION = re.compile(r"\d{1,18}", re.ASCII)
 
@@ -240,7 +246,7 @@ def bring_up_to_date(system: TicketSystem, ticket: Ticket, about: Ticketed, *, m
         if may_open:
             system.reopen(ticket, about)
     elif may_open and not ticket.mark.has_comment:
-        system.comment(ticket, about, CLOSED_TOO_EARLY)
+        system.comment(ticket, about, CLOSED_TOO_EARLY if isinstance(about, Finding) else CLOSED_SUMMARY_TOO_EARLY)
     else:
         system.update(ticket, about)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.delivery.ledger import KEEP_RESOLVED, DeliveryOutcome, DeliveryResult, Skip, deliver_once
 from permission_guard.delivery.tickets.base import admit_all, bring_up_to_date, channel_of, is_up_to_date, ticket_of
-from permission_guard.errors import DeliveryBusyError, DeliveryLimitError
+from permission_guard.errors import DeliveryBusyError, DeliveryLimitError, DeliveryUnclearError
 from permission_guard.model.findings import Status
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def review_ticket(
         )
     except DeliveryLimitError:
         outcome, reference = DeliveryOutcome.LIMIT_REACHED, claim.reference
+    except DeliveryUnclearError:
+        raise  # the lock expires: a search right now may miss the new ticket
     except BaseException:
         ledger.release(claim)
         raise

@@ -92,7 +92,8 @@ class RoutedTickets:
         found = {one.name: self.store.findings(one.channel, datetime.now(UTC)) for one in limited}
 
         def summarize(named: NamedSystem) -> DeliveryResult:
-            return update_summary(found[named.name], named.lazily(), self.ledger, is_review=is_review)
+            current = partial(self.store.findings, named.channel, datetime.now(UTC))
+            return update_summary(found[named.name], named.lazily(), self.ledger, current=current, is_review=is_review)
 
         systems = [one for one in limited if found[one.name]]
         return to_every_channel(systems, summarize, what="the summary of the findings without a ticket")

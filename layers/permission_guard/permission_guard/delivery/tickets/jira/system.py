@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from permission_guard.delivery.http.api import JsonApi, require_https
 from permission_guard.delivery.tickets.base import Mark, Ticket, mark_of
 from permission_guard.delivery.tickets.jira import content as issues
-from permission_guard.errors import ConfigurationError, DeliveryError
+from permission_guard.errors import ConfigurationError, DeliveryError, DeliveryUnclearError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +90,7 @@ class JiraIssues:
         new = _content(about, Mark.of(about))
         key = _key(self._api.request("POST", "issue", content={**new, "fields": new["fields"] | fields}).content)
         if not key:
-            raise DeliveryError("Jira did not accept the ticket: its response has no key")
+            raise DeliveryUnclearError("Jira did not accept the ticket: its response has no key")
         return key
 
     def update(self, ticket: Ticket, about: Ticketed) -> None:
