@@ -10,6 +10,7 @@ from aws_lambda_powertools import Metrics
 
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.patience import patience
 from permission_guard.bootstrap.tickets import summary_writer, ticket_reviewer, ticket_updater
 from permission_guard.bus.batch import process_batch
 from permission_guard.bus.security_hub import IMPORTED_DETAIL_TYPE, SECURITY_HUB_SOURCE, read_imported
@@ -36,8 +37,9 @@ metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Update the tickets for a batch of messages; return the messages to deliver again."""
+    patience().begin(context.get_remaining_time_in_millis)
 
     def ticket(config: GuardConfig) -> dict[str, Any]:
         others = {
@@ -46,7 +48,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             IMPORTED_DETAIL_TYPE: lambda detail: _read_back(detail, config),
         }
         sources = {IMPORTED_DETAIL_TYPE: SECURITY_HUB_SOURCE}
-        return process_batch(event, lambda one: _ticket(one, config), logger, metrics, others, sources=sources)
+        return process_batch(
+            event,
+            lambda one: _ticket(one, config),
+            logger,
+            metrics,
+            others,
+            sources=sources,
+            has_time=patience().begin_message,
+        )
 
     return with_configuration(event, os.environ, logger, metrics, ticket)
 

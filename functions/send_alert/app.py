@@ -11,6 +11,7 @@ from aws_lambda_powertools import Metrics
 from permission_guard.bootstrap.alerts import alert_sender, digest_sender, test_sender, waiting_sender
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.patience import patience
 from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE, read_alert_test
 from permission_guard.bus.batch import process_batch
 from permission_guard.bus.digests import DIGEST_DETAIL_TYPE, read_digest_id
@@ -33,6 +34,7 @@ metrics = Metrics(namespace="PermissionGuard", service="send_alert")
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Send the alerts for a batch of messages; return the messages to deliver again."""
+    patience().begin(context.get_remaining_time_in_millis)
     region, account = context.invoked_function_arn.split(":")[3:5]
 
     def alert(config: GuardConfig) -> dict[str, Any]:
@@ -41,7 +43,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             TEST_DETAIL_TYPE: partial(_test, config),
             WAITING_DETAIL_TYPE: partial(_waiting, config, account, region),
         }
-        return process_batch(event, lambda one: _alert(one, config), logger, metrics, others)
+        return process_batch(
+            event, lambda one: _alert(one, config), logger, metrics, others, has_time=patience().begin_message
+        )
 
     return with_configuration(event, os.environ, logger, metrics, alert)
 

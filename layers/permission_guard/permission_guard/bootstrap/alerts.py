@@ -15,6 +15,7 @@ from permission_guard.aws.tables.waiting import WaitingTable
 from permission_guard.bootstrap.commands import list_command
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_channels import named_channels
+from permission_guard.bootstrap.patience import patience
 from permission_guard.config.settings import AlertSettings
 from permission_guard.delivery.alerts.alert_tests import send_test
 from permission_guard.delivery.alerts.base import send
@@ -24,6 +25,7 @@ from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.alerts.waiting import WaitingSender
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
 from permission_guard.delivery.limits import ChannelLimits
+from permission_guard.delivery.patience import PatientChannel
 from permission_guard.delivery.transitions import deliver_event
 
 if TYPE_CHECKING:
@@ -139,7 +141,9 @@ def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
 
     def send_event(event: BusEvent) -> Sequence[DeliveryResult]:
         def to_channels(finding: Finding, current: Current) -> Sequence[DeliveryResult]:
-            return alert(finding, current, routes.channels(finding), ledger, is_routed=routes.is_routed)
+            return alert(
+                finding, current, patience().ordered(routes.channels(finding)), ledger, is_routed=routes.is_routed
+            )
 
         return deliver_event(event, findings, to_channels)
 
@@ -150,13 +154,17 @@ def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
 def all_channels(settings: AlertSettings, config: GuardConfig) -> list[AlertChannel]:
     """Return the channels of a deployment: its own, which are the default ones, and those that `config` names."""
     own = channels_for(settings, client, config.owners)
-    return [*own, *named_channels(config.channels, config.owners, settings, client)]
+    return _patient([*own, *named_channels(config.channels, config.owners, settings, client)])
 
 
 @cache
 def _channels(settings: AlertSettings) -> list[AlertChannel]:
     """Create the default channels once per execution environment: the Slack channel caches its webhook."""
-    return channels_for(settings, client)
+    return _patient(channels_for(settings, client))
+
+
+def _patient(channels: Sequence[AlertChannel]) -> list[AlertChannel]:
+    return [PatientChannel(one, patience()) for one in channels]
 
 
 def channels_for(
