@@ -136,6 +136,15 @@ def test_the_owner_of_the_function_is_named_by_its_tags() -> None:
     assert (compose(OPENED).owner, fact(compose(OPENED), "Owner")) == ("", ())
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\u3000", "\u200b"])
+def test_the_owner_is_the_first_tag_that_shows_anything(blank: str) -> None:
+    """A tag whose value nobody sees names nobody."""
+    assert compose(replace(OPENED, tags={"owner": blank, "team": "payments"})).owner == "payments"
+    message = compose(replace(OPENED, tags={"owner": blank, "team": blank}))
+    assert message.owner == ""
+    assert "Owner" not in [one.label for one in message.facts]
+
+
 def test_why_it_matters_is_one_sentence() -> None:
     """The rule's page has the rest."""
     (why,) = [one for one in compose(OPENED).sections if one.title == "Why it matters"]

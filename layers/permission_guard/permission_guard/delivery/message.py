@@ -44,6 +44,13 @@ class Fact:
     label: str
     parts: tuple[Part, ...]
 
+    @property
+    def is_visible(self) -> bool:
+        """Whether it shows anything: a name may consist of characters that nobody sees, which are left out."""
+        return any(
+            isinstance(part, Time) or (part.text if isinstance(part, Link) else part).strip() for part in self.parts
+        )
+
 
 class SectionStyle(StrEnum):
     """How a format may show the text of a section."""
