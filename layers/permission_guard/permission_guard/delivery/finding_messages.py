@@ -42,11 +42,11 @@ _CHANGES: Final = frozenset({Transition.OPENED, Transition.REOPENED, Transition.
 
 
 def compose(*findings: Finding) -> Message:
-    """Return the message about a finding, or about several of one group, the worst first.
+    """Return the message about a finding, or about several of one group, the worst first: in whichever order they come.
 
     Of more than three findings all are listed, and the worst three shown in detail: every channel shows each of them.
     """
-    ordered = sorted(findings, key=lambda one: [*Severity].index(one.severity), reverse=True)
+    ordered = sorted(findings, key=lambda one: (-[*Severity].index(one.severity), one.id))
     first, *others = ordered
     more = f" (and {len(others)} more)" if others else ""
     detailed = ordered[:_DETAILED]
