@@ -205,10 +205,13 @@ def test_a_retry_leaves_out_the_urls_that_succeeded(peer: AppriseServices) -> No
         f"discord://1/{SECRET}?template=/etc/passwd",
         f"workflows://h/w/{SECRET}?wrap=no&Template=https%3A%2F%2Fevil.example%2Fx",
         f"jsons://h/{SECRET}?attach-as=x",
+        f"{URLS['tgram']}?format=markdown",
+        f"{URLS['tgram']}?mdv=2",
+        f"{URLS['ntfys']}?%20Format=markdown",
     ],
 )
 def test_other_urls_are_a_wrong_configuration(peer: AppriseServices, url: str) -> None:
-    """Those without TLS, that act in the function, or that read a file. The error has the position, and no secret."""
+    """Without TLS, acting in the function, reading a file or changing the form. The error has no secret."""
     with pytest.raises(ConfigurationError, match="URL 2 of the channel others") as raised:
         AppriseChannel(Urls(URLS["discord"], url), name="others").send(compose(OPENED), None)
     assert SECRET not in str(raised.value)
