@@ -65,6 +65,7 @@ def compose(*findings: Finding) -> Message:
         rest=f"See {', '.join(map(_show, detailed))}.",
         owner=one_line(first.owner, _FACT),
         findings=tuple(one.id for one in ordered),
+        over=frozenset(one.id for one in ordered if not needs_attention(one)),
     )
 
 

@@ -53,7 +53,8 @@ class WaitingDigest:
         attributes = {name: values for name, values in composed.attributes.items() if name != "severity"}
         if len(severities) == len(self.items):
             attributes["severity"] = (str(max(severities, key=_RANKS.__getitem__)),)
-        return replace(composed, attributes=attributes)
+        over = frozenset(item.id for item in self.items if item.finding and item.finding.is_over)
+        return replace(composed, attributes=attributes, over=over)
 
 
 def waiting_digest(
