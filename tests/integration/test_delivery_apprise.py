@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from permission_guard.config.document import AlertLimit
 from permission_guard.delivery.alerts.apprise import transport
 from permission_guard.delivery.alerts.apprise.channel import AppriseChannel
 from permission_guard.delivery.alerts.apprise.targets import FORMS, targets
 from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.waiting import WaitingItem, waiting_finding
+from permission_guard.delivery.waiting_digests import waiting_digest
 from permission_guard.errors import ConfigurationError, DeliveryError
 from permission_guard.model.verdicts import Severity
 from tests.integration.alerts.apprise import HOSTS, SECRET, URLS, AppriseServices
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from permission_guard.delivery.alerts.channel import AlertChannel
+    from permission_guard.delivery.message import Message
+    from permission_guard.model.findings import Finding
 
 CHATS = ["workflows", "discord", "gchat", "tgram"]
 
@@ -170,6 +175,57 @@ def test_each_finding_of_a_message_has_an_incident_of_its_own(peer: AppriseServi
     assert [one.content["dedup_key"] for one in peer.vendor.requests] == [OPENED.id, OTHER.id]
 
 
+def waiting(*findings: Finding, unreadable: int = 0) -> Message:
+    """Return the digest of findings that waited, some of them unreadable."""
+    unread = [WaitingItem(id=f"{number:032x}", stored=None) for number in range(unreadable)]
+    items = [WaitingItem(id=one.id, stored=one.id, finding=waiting_finding(one, None)) for one in findings]
+    return waiting_digest(
+        [*items, *unread],
+        "oncall",
+        AlertLimit(),
+        account="123456789012",
+        region="us-east-1",
+        now="2026-11-20T09:00:00+00:00",
+        command="permission-guard findings list",
+    ).message
+
+
+def test_a_digest_changes_each_incident_by_the_state_of_its_own_finding(peer: AppriseServices) -> None:
+    """What is over is resolved, and what cannot be read is not."""
+    over = [replace(one, id=name * 32) for one, name in ((RESOLVED, "a"), (APPLIED, "b"))]
+    channel = AppriseChannel(Urls(URLS["pagerduty"], URLS["opsgenie"]), name="oncall")
+    channel.send(waiting(OPENED, *over, unreadable=1), None)
+    events, alerts = peer.vendor.requests[:4], peer.vendor.requests[4:]
+    expected = {OPENED.id: "trigger", "0" * 32: "trigger", "a" * 32: "resolve", "b" * 32: "resolve"}
+    assert {one.content["dedup_key"]: one.content["event_action"] for one in events} == expected
+    closed = {one.path.split("/")[3] for one in alerts if one.path.endswith("/close")}
+    assert closed == {"a" * 32, "b" * 32}
+    assert {one.content["alias"] for one in alerts if not one.path.endswith("/close")} == {OPENED.id, "0" * 32}
+
+
+def test_a_digest_of_what_cannot_be_read_resolves_nothing(peer: AppriseServices) -> None:
+    """Nobody knows whether it is over."""
+    AppriseChannel(Urls(URLS["pagerduty"]), name="oncall").send(waiting(unreadable=1), None)
+    (event,) = peer.vendor.requests
+    assert event.content["event_action"] == "trigger"
+
+
+@pytest.mark.parametrize("scheme", ["pagerduty", "opsgenie"])
+def test_a_retry_leaves_out_the_incidents_that_were_sent(peer: AppriseServices, scheme: str) -> None:
+    """Otherwise a delivery that takes too long would begin again at the first one, each time."""
+    findings = [replace(OPENED, id=f"{number:032x}") for number in range(5)]
+    channel, seen = AppriseChannel(Urls(URLS[scheme]), name="oncall"), len(findings) - 2
+    peer.vendor.fails = lambda _request: len(peer.vendor.requests) > seen
+    peer.vendor.failures = [Answer(400)]
+    with pytest.raises(DeliveryError, match="HTTP 400"):
+        channel.send(compose(*findings), None)
+    channel.send(compose(*findings), None)
+    key = "dedup_key" if scheme == "pagerduty" else "alias"
+    assert sorted(one.content[key] for one in peer.vendor.requests) == sorted(
+        [*(one.id for one in findings), findings[seen].id]
+    )
+
+
 def test_a_retry_leaves_out_the_urls_that_succeeded(peer: AppriseServices) -> None:
     """The error names the others by scheme and position."""
     secret = Urls(URLS["discord"], URLS["workflows"], URLS["jsons"])
@@ -205,10 +261,13 @@ def test_a_retry_leaves_out_the_urls_that_succeeded(peer: AppriseServices) -> No
         f"discord://1/{SECRET}?template=/etc/passwd",
         f"workflows://h/w/{SECRET}?wrap=no&Template=https%3A%2F%2Fevil.example%2Fx",
         f"jsons://h/{SECRET}?attach-as=x",
+        f"{URLS['tgram']}?format=markdown",
+        f"{URLS['tgram']}?mdv=2",
+        f"{URLS['ntfys']}?%20Format=markdown",
     ],
 )
 def test_other_urls_are_a_wrong_configuration(peer: AppriseServices, url: str) -> None:
-    """Those without TLS, that act in the function, or that read a file. The error has the position, and no secret."""
+    """Without TLS, acting in the function, reading a file or changing the form. The error has no secret."""
     with pytest.raises(ConfigurationError, match="URL 2 of the channel others") as raised:
         AppriseChannel(Urls(URLS["discord"], url), name="others").send(compose(OPENED), None)
     assert SECRET not in str(raised.value)

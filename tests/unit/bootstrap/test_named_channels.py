@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
-from permission_guard.bootstrap.named_channels import named_channels
+from permission_guard.bootstrap.named_channels import _make, named_channels
 from permission_guard.config.destinations import Channel, ChannelType
 from permission_guard.config.settings import AlertSettings
+from permission_guard.delivery.alerts.base import send
+from permission_guard.delivery.alerts.channel import has_threads
 from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.ledger import Delivery
 from permission_guard.errors import ConfigurationError
-from permission_guard.model.findings import Finding
+from permission_guard.model.findings import Finding, Status, Transition
 from tests.paths import FINDINGS
+from tests.unit.delivery.alerts.test_together import Groups
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
-MESSAGE: Final = compose(Finding.from_document(json.loads((FINDINGS / "opened.json").read_text())))
+OPENED: Final = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
+MESSAGE: Final = compose(OPENED)
 SETTINGS: Final = AlertSettings("findings", "deliveries", None, None, "https://hooks.slack.com/")
 TOPIC: Final = "arn:aws:sns:us-east-1:123456789012:chat"
 SECRET: Final = "arn:aws:secretsmanager:us-east-1:123456789012:secret:oncall-AbCdEf"
@@ -70,6 +77,32 @@ def test_a_channel_with_a_secret_reads_it_and_says_what_is_wrong_with_it(kind: C
         channel.send(MESSAGE, None)
     assert aws.calls == [("read", SECRET)]
     assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ChannelType)
+def test_a_channel_that_is_not_made_yet_says_whether_it_has_threads(kind: ChannelType) -> None:
+    """What it says is true of the channel that is made."""
+    named = {"chat": Channel(type=kind, secret=SECRET, topic=TOPIC, channel="C0123ABCD")}
+    (channel,) = named_channels(named, {}, SETTINGS, Aws().client)
+    made = _make("chat", named["chat"], {}, SETTINGS, Aws().client)
+    assert has_threads(channel) == has_threads(made) == (kind in (ChannelType.SLACK, ChannelType.AMAZON_Q))
+
+
+@pytest.mark.parametrize(("thread", "messages"), [("first", 1), ("other", 2)])
+def test_findings_of_different_threads_are_not_sent_together(thread: str, messages: int) -> None:
+    """Each thread gets to know of the change."""
+    aws, ledger = Aws(), MemoryLedger()
+    named = {"chat": Channel(type=ChannelType.AMAZON_Q, topic=TOPIC)}
+    resolved = [
+        replace(OPENED, id=name * 32, revision=2, status=Status.RESOLVED, transition=Transition.RESOLVED)
+        for name in ("a", "b")
+    ]
+    for one, reference in zip(resolved, ("first", thread), strict=True):
+        ledger.held[one.id, "chat"] = Delivery(revision=1, reference=reference)
+    channels = named_channels(named, {}, SETTINGS, aws.client)
+    for one in resolved:
+        send(one, unread, channels, ledger, groups=Groups(*resolved))
+    assert aws.calls == [("publish", TOPIC)] * messages
 
 
 def test_channels_are_in_the_order_of_their_names() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
@@ -134,6 +135,15 @@ def test_the_owner_of_the_function_is_named_by_its_tags() -> None:
     assert (message.owner, fact(message, "Owner")) == ("alice@example.com", ("alice@example.com",))
     assert compose(replace(OPENED, tags={"team": "payments", "owner": ""})).owner == "payments"
     assert (compose(OPENED).owner, fact(compose(OPENED), "Owner")) == ("", ())
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u3000", "\u200b"])
+def test_the_owner_is_the_first_tag_that_shows_anything(blank: str) -> None:
+    """A tag whose value nobody sees names nobody."""
+    assert compose(replace(OPENED, tags={"owner": blank, "team": "payments"})).owner == "payments"
+    message = compose(replace(OPENED, tags={"owner": blank, "team": blank}))
+    assert message.owner == ""
+    assert "Owner" not in [one.label for one in message.facts]
 
 
 def test_why_it_matters_is_one_sentence() -> None:
@@ -352,6 +362,16 @@ def test_several_findings_of_one_event_are_one_message() -> None:
     assert message.attributes["severity"] == ("critical",)
     assert message.key == f"{OTHER.id}-1+{OPENED.id}-1"
     assert message.rest.count("permission-guard findings show ") == 2
+
+
+def test_whichever_finding_comes_first_the_message_is_the_same() -> None:
+    """A FIFO topic that has got it drops it when the event of another one sends it again."""
+    low = replace(OPENED, id="0" * 32, severity=Severity.LOW)
+    alike = [replace(OPENED, id=name * 32, title=name) for name in "abc"]
+    assert len({compose(*order).key for order in permutations([low, *alike])}) == 1
+    message = compose(*reversed(alike), low)
+    assert message == compose(low, *alike)
+    assert message.findings == (*(one.id for one in alike), low.id)
 
 
 def test_a_message_about_one_finding_has_the_key_of_its_revision() -> None:

@@ -11,7 +11,6 @@ import pytest
 from permission_guard.config.document import AlertLimit
 from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.delivery.alerts.sns.message import publication
-from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.waiting import WaitingItem, waiting_finding
 from permission_guard.delivery.waiting_digests import MOST_FINDINGS, WaitingDigest, waiting_digest
 from permission_guard.model.digests import Digest
@@ -58,7 +57,8 @@ def digests_of(items: Sequence[WaitingItem]) -> list[WaitingDigest]:
 
 def test_a_digest_says_what_waited_and_why() -> None:
     """How many findings, for which limit, and how to list them."""
-    digest = digest_of([waits(number) for number in range(34)]).digest
+    made = digest_of([waits(number) for number in range(34)])
+    digest = made.digest
     assert digest.title == "34 findings waited: more than 20 messages in 10 minutes"
     assert digest.command == COMMAND
     assert digest.severity is Severity.HIGH
@@ -66,7 +66,7 @@ def test_a_digest_says_what_waited_and_why() -> None:
     assert [part.title for part in digest.parts] == [f"{group}: 34", f"{group}, continued"]
     assert sum(len(part.lines) for part in digest.parts) == 34
     assert digest.parts[0].lines[0] == f"[HIGH] {OPENED.title} (opened; {0:032x})"
-    message = compose_digest(digest)
+    message = made.message
     assert message.headline == f"[HIGH] {digest.title}"
     assert message.attributes["severity"] == ("high",)
     assert message.findings == tuple(f"{number:032x}" for number in range(34))
@@ -83,6 +83,17 @@ def test_the_worst_come_first_and_what_is_over_last() -> None:
     assert [one.id for one in made.items] == [one.id for one in (critical, low, elsewhere, other, over)]
     assert made.digest.parts[-1].title.startswith("Over: ")
     assert made.digest.parts[-1].lines == (f"{OPENED.title} (resolved; {over.id})",)
+
+
+def test_subscribers_filter_by_the_worst_of_all_that_a_digest_reports() -> None:
+    """Whoever was told of a critical finding hears that it is over. The headline has what is open."""
+    over = waits(1, severity=Severity.CRITICAL, status=Status.RESOLVED, transition=Transition.RESOLVED)
+    low, unread = waits(2, severity=Severity.LOW), WaitingItem(id="f" * 32, stored=None)
+    mixed = digest_of([over, low]).message
+    assert (mixed.severity, mixed.attributes["severity"]) == (Severity.LOW, ("critical",))
+    only_over = digest_of([over]).message
+    assert (only_over.severity, only_over.attributes["severity"]) == (None, ("critical",))
+    assert "severity" not in digest_of([low, unread]).message.attributes
 
 
 def test_owners_are_groups() -> None:
@@ -126,7 +137,7 @@ def test_every_finding_is_shown_whole_by_every_channel(items: list[WaitingItem])
     assert sorted(reported) == [item.id for item in items]
     for one in made:
         assert len(one.items) <= MOST_FINDINGS
-        message = compose_digest(one.digest)
+        message = one.message
         slack = json.dumps(payload(message))
         for item in one.items:
             assert f"{item.id})" in slack or f'{item.id}"' in slack or f"{item.id}\\n" in slack

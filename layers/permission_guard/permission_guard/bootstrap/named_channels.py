@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.config.destinations import ChannelType
 from permission_guard.delivery.alerts.lazy import LazyChannel
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from permission_guard.config.destinations import Channel
     from permission_guard.config.settings import AlertSettings
     from permission_guard.delivery.alerts.channel import AlertChannel
+
+TYPES_WITH_THREADS: Final = frozenset({ChannelType.SLACK, ChannelType.AMAZON_Q})
+"""The types of which later messages about a finding follow its first one, in a thread."""
 
 
 def named_channels(
@@ -27,7 +30,10 @@ def named_channels(
     `owners` has the ID of a Slack user or user group for each owner. `client` returns the boto3 client of a service.
     """
     return [
-        LazyChannel(name, partial(_make, name, one, owners, settings, client)) for name, one in sorted(named.items())
+        LazyChannel(
+            name, partial(_make, name, one, owners, settings, client), has_threads=one.type in TYPES_WITH_THREADS
+        )
+        for name, one in sorted(named.items())
     ]
 
 

@@ -42,11 +42,11 @@ _CHANGES: Final = frozenset({Transition.OPENED, Transition.REOPENED, Transition.
 
 
 def compose(*findings: Finding) -> Message:
-    """Return the message about a finding, or about several of one group, the worst first.
+    """Return the message about a finding, or about several of one group, the worst first: in whichever order they come.
 
     Of more than three findings all are listed, and the worst three shown in detail: every channel shows each of them.
     """
-    ordered = sorted(findings, key=lambda one: [*Severity].index(one.severity), reverse=True)
+    ordered = sorted(findings, key=lambda one: (-[*Severity].index(one.severity), one.id))
     first, *others = ordered
     more = f" (and {len(others)} more)" if others else ""
     detailed = ordered[:_DETAILED]
@@ -58,13 +58,14 @@ def compose(*findings: Finding) -> Message:
         happened=happened(first),
         state=state(first),
         severity=first.severity if needs_attention(first) else None,
-        facts=tuple(_facts(first)),
+        facts=tuple(fact for fact in _facts(first) if fact.is_visible),
         sections=(*_lists(ordered), *(part for one in detailed for part in _sections(one, is_alone=not others))),
-        references=tuple(fact for one in detailed for fact in _references(one)),
+        references=tuple(fact for one in detailed for fact in _references(one) if fact.is_visible),
         evidence=tuple(section for one in detailed for section in _evidence(one, is_alone=not others)),
         rest=f"See {', '.join(map(_show, detailed))}.",
         owner=one_line(first.owner, _FACT),
         findings=tuple(one.id for one in ordered),
+        over=frozenset(one.id for one in ordered if not needs_attention(one)),
     )
 
 
@@ -115,9 +116,9 @@ def _caller(finding: Finding) -> Iterator[Part]:
     """Yield who made the change, with which tool and from where, as far as an event names it."""
     yield one_line(finding.changed_by, _FACT) or "unknown"
     for word, value in (("with", finding.changed_with), ("from", finding.changed_from)):
-        if value:
+        if shown := one_line(value, _FACT):
             yield f" {word} "
-            yield one_line(value, _FACT)
+            yield shown
 
 
 def _events(finding: Finding) -> Iterator[Part]:

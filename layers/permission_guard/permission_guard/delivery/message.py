@@ -44,6 +44,13 @@ class Fact:
     label: str
     parts: tuple[Part, ...]
 
+    @property
+    def is_visible(self) -> bool:
+        """Whether it shows anything: a name may consist of characters that nobody sees, which are left out."""
+        return any(
+            isinstance(part, Time) or (part.text if isinstance(part, Link) else part).strip() for part in self.parts
+        )
+
 
 class SectionStyle(StrEnum):
     """How a format may show the text of a section."""
@@ -71,7 +78,8 @@ class Message:
     what, by whom and when; `references` identify it. `rest` is a sentence that says where to see what was left out.
 
     `owner` is who owns the function, by its tag, empty if none is known: a channel may mention that person or team.
-    `findings` are the ids of the findings that it is about, the worst first; none if it is not about findings.
+    `findings` are the ids of the findings that it is about, the worst first; none if it is not about findings. `over`
+    are those of them that nobody has to act on any more.
 
     `key` is the same for the same message, also when it is sent again. Messages of one `group` are about the same
     function or role: a channel that keeps an order keeps theirs. `attributes` are what subscribers can filter by.
@@ -91,6 +99,7 @@ class Message:
     rest: str = ""
     owner: str = ""
     findings: tuple[str, ...] = ()
+    over: frozenset[str] = frozenset()
 
     @property
     def line(self) -> str:

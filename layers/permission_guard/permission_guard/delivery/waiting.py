@@ -47,7 +47,7 @@ class WaitingFinding:
     @property
     def is_over(self) -> bool:
         """Whether the finding needs no attention any more."""
-        return self.status is not Status.OPEN
+        return self.status is not Status.OPEN or self.transitions[-1:] == (Transition.FIX_APPLIED,)
 
     def to_document(self) -> dict[str, JSON]:
         """Return it as JSON values."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.states import STATES
 from permission_guard.delivery.text import one_line
 from permission_guard.model.digests import Digest, DigestKind, DigestPart, digest_id
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from permission_guard.config.document import AlertLimit
+    from permission_guard.delivery.message import Message
     from permission_guard.delivery.waiting import WaitingItem
 
 MOST_BYTES: Final = 8_500
@@ -37,6 +40,21 @@ class WaitingDigest:
 
     digest: Digest
     items: tuple[WaitingItem, ...]
+
+    @property
+    def message(self) -> Message:
+        """The message for a channel.
+
+        Its attribute `severity` is the worst of all items: whoever filters by it hears of what is over, too. It has
+        none if an item cannot be read.
+        """
+        composed = compose_digest(self.digest)
+        severities = [item.finding.severity for item in self.items if item.finding]
+        attributes = {name: values for name, values in composed.attributes.items() if name != "severity"}
+        if len(severities) == len(self.items):
+            attributes["severity"] = (str(max(severities, key=_RANKS.__getitem__)),)
+        over = frozenset(item.id for item in self.items if item.finding and item.finding.is_over)
+        return replace(composed, attributes=attributes, over=over)
 
 
 def waiting_digest(

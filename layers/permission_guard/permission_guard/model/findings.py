@@ -308,8 +308,8 @@ class Finding:
 
     @property
     def owner(self) -> str:
-        """Who owns the function, by its tags; empty if they do not say."""
-        return next((self.tags[key] for key in OWNER_TAGS if self.tags.get(key)), "")
+        """Who owns the function, by the first tag that shows anything; empty if none does."""
+        return next((self.tags[key] for key in OWNER_TAGS if _is_visible(self.tags.get(key, ""))), "")
 
     def to_document(self) -> dict[str, JSON]:
         """Return the finding as JSON values, as `docs/schemas/finding.v1.json` describes."""
@@ -401,3 +401,8 @@ def _require_times(*texts: str) -> None:
 MAX_EVENT_IDS = 5
 MAX_HISTORY = 10
 MAX_FUNCTIONS = 100
+
+
+def _is_visible(text: str) -> bool:
+    """Return whether a text shows anything: a tag may consist of spaces or of invisible characters."""
+    return any(char.isprintable() and not char.isspace() for char in text)

@@ -112,6 +112,23 @@ def test_of_an_item_that_cannot_be_read_nothing_is_sent_for_a_window(damaged: di
     assert deliveries.quota.take("sns", LIMIT, later, spare=0)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(seconds=30), timedelta(minutes=2), WINDOW])
+def test_a_clock_that_is_ahead_stops_nobody(ahead: timedelta) -> None:
+    """What it has counted counts as one message that was sent now, for a window."""
+    deliveries = Deliveries(LIMIT)
+    assert deliveries.quota.take("sns", LIMIT, START + ahead, spare=0)
+    assert [deliveries.quota.take("sns", LIMIT, START, spare=0) for _ in range(3)] == [True, True, False]
+    assert deliveries.quota.take("sns", LIMIT, START + WINDOW + SENT_WITHIN, spare=0)
+
+
+def test_a_time_that_no_clock_has_is_damage() -> None:
+    """It would count as now until then."""
+    deliveries = Deliveries(LIMIT)
+    deliveries.quota.take("sns", LIMIT, START + timedelta(days=300), spare=0)
+    assert not deliveries.quota.take("sns", LIMIT, START, spare=0)
+    assert deliveries.quota.take("sns", LIMIT, START + WINDOW + SENT_WITHIN, spare=0)
+
+
 def test_an_item_expires_after_whatever_waits_for_its_channel() -> None:
     """Waiting messages are found by it."""
     deliveries = Deliveries(LIMIT)

@@ -106,8 +106,8 @@ def clock() -> datetime:
 
 
 def keys(*findings: Finding) -> str:
-    """Return the key of the message about findings."""
-    return "+".join(f"{one.id}-{one.revision}" for one in findings)
+    """Return the key of the message about findings of one severity."""
+    return "+".join(f"{one.id}-{one.revision}" for one in sorted(findings, key=lambda one: one.id))
 
 
 def alert(finding: Finding, channel: Channel, ledger: MemoryLedger, *others: Finding, **options: Any) -> Any:

@@ -36,8 +36,6 @@ KEEP_QUOTA: Final = timedelta(days=90)
 SENT_WITHIN: Final = timedelta(minutes=1)
 """How long after it was counted a message is sent at the latest: the timeout of the function."""
 _MOST: Final = 100
-_CLOCKS_DIFFER: Final = timedelta(minutes=1)
-"""By how much the clocks of two invocations differ at most."""
 _TRIES: Final = 10
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -60,7 +58,7 @@ class QuotaTable:
         for _ in range(_TRIES):
             key = {"finding_id": {"S": QUOTA}, "channel": {"S": channel}}
             item = self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
-            times = _times(item, at)
+            times = _times(item, at, at + (at - since))
             if times is None:  # nobody knows what was sent: as if it were as much as possible, just now
                 self._replace({**key, **schema.ATTRIBUTE}, item, [at] * _MOST, now)
                 return False
@@ -99,14 +97,17 @@ class QuotaTable:
         return True
 
 
-def _times(item: Mapping[str, Any] | None, now: int) -> list[int] | None:
-    """Return the times of an item, none of them in the future: clocks differ by little. None if it cannot be read."""
+def _times(item: Mapping[str, Any] | None, now: int, latest: int) -> list[int] | None:
+    """Return the times of an item, None if it cannot be read.
+
+    A time in the future counts as now: the clock that wrote it is ahead. After `latest` no clock is: it is damage.
+    """
     if item is None:
         return []
     try:
         times = [int(time) for time in item["times"]["S"].split(" ")]
     except UNREADABLE:
         return None
-    if len(times) > _MOST or max(times) > now + _CLOCKS_DIFFER // _MILLISECOND:
+    if len(times) > _MOST or max(times) > latest:
         return None
     return [min(time, now) for time in times]

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 
 class LazyChannel:
-    """A named channel. `make` makes it; what it raises is a failure of this channel only."""
+    """A named channel. `make` makes it; what it raises is a failure of this channel only.
 
-    def __init__(self, name: str, make: Callable[[], AlertChannel]) -> None:
+    `has_threads` is that of the channel that is made: it must be known before.
+    """
+
+    def __init__(self, name: str, make: Callable[[], AlertChannel], *, has_threads: bool = False) -> None:
         self.name = name
+        self.has_threads = has_threads
         self._make = make
         self._made: AlertChannel | None = None
 

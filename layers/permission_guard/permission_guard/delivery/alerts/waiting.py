@@ -105,7 +105,7 @@ class WaitingSender:
             now=self._clock().isoformat(timespec="seconds"),
             command=self._command,
         )
-        return compose_digest(made.digest), made.items
+        return made.message, made.items
 
 
 def _number(now: datetime) -> int:

@@ -60,6 +60,34 @@ def test_every_part_is_within_slacks_limits(case: str) -> None:
             assert 1 <= units(part["text"]) <= 3_000
 
 
+@pytest.mark.parametrize("blank", [" ", "\u3000", "\u200b\u202e", "\t\n"])
+def test_names_that_nobody_sees_leave_no_text_empty(blank: str) -> None:
+    """Slack refuses the whole message if one text of it is empty."""
+    finding = replace(
+        OPENED,
+        title=blank,
+        subject=blank,
+        reason=blank,
+        impact=blank,
+        changed_by=blank,
+        changed_from=blank,
+        changed_with=blank,
+        changed_event=blank,
+        event_ids=(blank,),
+        function_arn=f"arn:aws:lambda:us-east-1:123456789012:function:{blank}",
+        functions=(blank,),
+        evidence={blank: blank},
+        remedies=(Remedy(blank, blank, changes=blank, step=blank),),
+        tags={"owner": blank},
+    )
+    message = compose(finding)
+    for content in (payload(message), payload(replace(message, title="", state="", severity=None, happened=""))):
+        texts = [part["text"] for part in objects(content) if part["type"] in ("text", "link", "plain_text")]
+        assert all(text != "" for text in texts)
+    assert all(fact.is_visible for fact in (*message.facts, *message.references))
+    assert not {"Owner", "Subject", "CloudTrail"} & {fact.label for fact in (*message.facts, *message.references)}
+
+
 def test_a_name_cannot_mention_link_or_format() -> None:
     """Slack shows rich text literally; the header and the notification have entities. Links lead to the console."""
     body = posted(HOSTILE_FINDING)

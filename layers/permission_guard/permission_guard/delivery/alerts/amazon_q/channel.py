@@ -24,6 +24,8 @@ class AmazonQChannel:
     The topic is for Amazon Q alone: it ignores what is not in its form, and people could not read that form.
     """
 
+    has_threads = True
+
     def __init__(self, client: SNSClient, topic_arn: str, *, name: str) -> None:
         if topic_arn.endswith(".fifo"):
             raise ConfigurationError(f"the channel {name} needs a standard topic: Amazon Q cannot read {topic_arn}")

@@ -35,7 +35,7 @@ class AppriseChannel:
     def __init__(self, secret: AppriseUrls, *, name: str) -> None:
         self._secret = secret
         self.name = name
-        self._done: dict[str, set[Target]] = {}
+        self._done: dict[str, dict[Target, set[str] | None]] = {}
 
     def send(self, message: Message, reference: str | None) -> None:  # noqa: ARG002 - no service has a reference
         """Send a message; DeliveryError names the URLs that did not accept it by their schemes and positions."""
@@ -44,14 +44,15 @@ class AppriseChannel:
         from permission_guard.delivery.alerts.apprise.transport import deadline  # noqa: PLC0415
 
         end = deadline()
-        done = self._done.setdefault(message.key, set())
+        done = self._done.setdefault(message.key, {})
         failures: list[str] = []
         for target in targets(self._secret.get(), self.name):
-            if target in done:
+            sent = done.setdefault(target, set())
+            if sent is None:
                 continue
-            result = send(target, message, end)
+            result = send(target, message, end, sent)
             if result.accepted:
-                done.add(target)
+                done[target] = None
                 continue
             failures.append(f"{target.name}: {result.outcome}")
             if result.status in _URL_IS_STALE:

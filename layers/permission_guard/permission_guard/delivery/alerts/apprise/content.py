@@ -86,11 +86,6 @@ def opsgenie_priority(message: Message) -> int:
     return _OPSGENIE[message.severity] if message.severity else _LOWEST_PRIORITY
 
 
-def is_over(message: Message) -> bool:
-    """Return whether a message says that nobody has to act on a finding any more."""
-    return bool(message.findings) and message.severity is None
-
-
 def _html(message: Message, limit: int) -> str:
     """Return the chat's Markdown as HTML of at most `limit` bytes, with its code as such: escaping makes it longer."""
     above = f"{escape(cut(literal(message.headline), limit // 8))}\n\n"
@@ -123,4 +118,5 @@ def _shortened(message: Message) -> Message:
         references=tuple(fact for fact in message.references if fact.label in kept),
         rest=message.rest,
         findings=message.findings,
+        over=message.over,
     )

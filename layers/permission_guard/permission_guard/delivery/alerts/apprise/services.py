@@ -15,7 +15,6 @@ from apprise.plugins.opsgenie import OPSGENIE_API_LOOKUP
 from permission_guard.delivery.alerts.apprise.content import (
     content,
     details,
-    is_over,
     opsgenie_priority,
     pagerduty_severity,
 )
@@ -25,7 +24,7 @@ from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from permission_guard.delivery.alerts.apprise.targets import Target
     from permission_guard.delivery.message import Message
@@ -50,14 +49,17 @@ class Result:
     outcome: str
 
 
-def send(target: Target, message: Message, end: float) -> Result:
-    """Send a message to a target until a time. Raise nothing: the errors of libraries have the address."""
+def send(target: Target, message: Message, end: float, done: set[str]) -> Result:
+    """Send a message to a target until a time. Raise nothing: the errors of libraries have the address.
+
+    `done` are the findings whose incidents an earlier try has sent; those of this one are added.
+    """
     with bounded(end) as transport:
         try:
             plugin: Any = Apprise.instantiate(target.url, asset=_asset())
             if plugin is None:
                 return Result(accepted=False, status=None, outcome="Apprise cannot read the URL")
-            accepted = _SENDERS.get(target.form, _send)(_settled(plugin), target.form, message)
+            accepted = _SENDERS.get(target.form, _send)(_settled(plugin), target.form, message, done)
         except Exception as error:  # noqa: BLE001 - the text and the chain of any error may have the URL
             return Result(accepted=False, status=transport.status, outcome=type(error).__name__)
     return Result(accepted=accepted, status=transport.status, outcome=transport.outcome)
@@ -91,33 +93,47 @@ def _settled(plugin: Any) -> Any:
     return plugin
 
 
-def _send(plugin: Any, form: Form, message: Message) -> bool:
+def _send(plugin: Any, form: Form, message: Message, _done: set[str]) -> bool:
     shown = content(message, form, plugin.title_maxlen, min(plugin.body_maxlen, _LONGEST.get(form, plugin.body_maxlen)))
     return _notify(plugin, shown.title, shown.body, _type(message))
 
 
-def _pagerduty(plugin: Any, form: Form, message: Message) -> bool:
-    """Trigger an incident for each finding, or resolve it. Its key is the finding's id."""
+def _pagerduty(plugin: Any, form: Form, message: Message, done: set[str]) -> bool:
+    """Trigger an incident for each finding, or resolve it if that is over. Its key is the finding's id."""
     plugin.action, plugin.severity = "map", pagerduty_severity(message)
     plugin.details = {**plugin.details, **details(message)}
     shown = content(message, form, 0, plugin.body_maxlen)
-    accepted = True
-    for plugin.dedup in message.findings or (message.key,):
-        accepted = _notify(plugin, "", shown.body, _type(message)) and accepted
-    return accepted
+
+    def incident(identifier: str) -> bool:
+        plugin.dedup = identifier
+        kind = NotifyType.SUCCESS if identifier in message.over else _type_of_open(message)
+        return _notify(plugin, "", shown.body, kind)
+
+    return _each(message, done, incident)
 
 
-def _opsgenie(plugin: Any, form: Form, message: Message) -> bool:
-    """Create an alert for each finding, or close it. Its alias is the finding's id."""
+def _opsgenie(plugin: Any, form: Form, message: Message, done: set[str]) -> bool:
+    """Create an alert for each finding, or close it if that is over. Its alias is the finding's id."""
     plugin.action, plugin.priority, plugin.entity = "new", opsgenie_priority(message), None
     shown = content(message, form, _LONGEST_OPSGENIE_MESSAGE, plugin.body_maxlen)
-    accepted = True
-    for plugin.alias in message.findings or (message.key,):
-        if is_over(message):
-            accepted = _close(plugin, shown.body) and accepted
-        else:
-            accepted = _notify(plugin, shown.title, shown.body, _type(message)) and accepted
-    return accepted
+
+    def alert(identifier: str) -> bool:
+        plugin.alias = identifier
+        if identifier in message.over:
+            return _close(plugin, shown.body)
+        return _notify(plugin, shown.title, shown.body, _type_of_open(message))
+
+    return _each(message, done, alert)
+
+
+def _each(message: Message, done: set[str], send_one: Callable[[str], bool]) -> bool:
+    """Send what each finding of a message needs, but for those that are done; return whether all of it was accepted."""
+    for identifier in message.findings or (message.key,):
+        if identifier not in done:
+            if not send_one(identifier):
+                return False
+            done.add(identifier)
+    return True
 
 
 def _close(plugin: Any, note: str) -> bool:
@@ -136,9 +152,12 @@ def _notify(plugin: Any, title: str, body: str, kind: NotifyType) -> bool:
 
 
 def _type(message: Message) -> NotifyType:
-    if message.severity is not None:
-        return _TYPES[message.severity]
-    return NotifyType.SUCCESS if is_over(message) else NotifyType.INFO
+    is_over = bool(message.findings) and message.over.issuperset(message.findings)
+    return NotifyType.SUCCESS if is_over else _type_of_open(message)
+
+
+def _type_of_open(message: Message) -> NotifyType:
+    return NotifyType.INFO if message.severity is None else _TYPES[message.severity]
 
 
 _SENDERS: Final[Mapping[Form, Any]] = {Form.PAGERDUTY: _pagerduty, Form.OPSGENIE: _opsgenie}

@@ -46,8 +46,8 @@ FORMS: Final[Mapping[str, Form]] = {
 """The form of each service, by the scheme of its URL."""
 
 _SCHEME: Final = re.compile(r"([A-Za-z0-9]+)://\S+", re.ASCII)
-_REFUSED: Final = frozenset({"template", "attach", "attach-as"})
-"""Parameters that read a file or another address."""
+_REFUSED: Final = frozenset({"template", "attach", "attach-as", "format", "mdv"})
+"""Parameters that read a file or another address, or change the form for which a message is escaped."""
 
 
 @record
@@ -81,7 +81,7 @@ def _target(url: str, position: int, channel: str) -> Target:
         allowed = ", ".join(f"{one}://" for one in FORMS)
         raise ConfigurationError(f"URL {position} of the channel {channel} is none of {allowed}")
     query = url.partition("?")[2]
-    names = {name.lower().lstrip("+-:") for name, _ in parse_qsl(query, keep_blank_values=True)}
+    names = {name.strip().lower().lstrip("+-:").strip() for name, _ in parse_qsl(query, keep_blank_values=True)}
     if refused := sorted(names & _REFUSED):
         raise ConfigurationError(f"URL {position} of the channel {channel} has the parameter {refused[0]}: remove it")
     return Target(url, scheme, position)

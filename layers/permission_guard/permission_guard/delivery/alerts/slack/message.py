@@ -29,6 +29,8 @@ _MAX_SECTION = 2_500
 # Slack rejects messages that are too long in total (`msg_blocks_too_long`); the limit is not documented.
 _MAX_SECTIONS = 10_000
 _MAX_FALLBACK = 300
+_EMPTY: Final = "-"
+"""What is shown for an empty text: Slack refuses a message that has one."""
 _TIME: Final = "{date_num} {time_secs}"
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
@@ -47,7 +49,7 @@ def blocks(message: Message, mention: Mapping[str, JSON] | None = None) -> list[
     """Return a message as Block Kit blocks, in its order. The mention is before what happened."""
     header: dict[str, JSON] = {
         "type": "header",
-        "text": {"type": "plain_text", "text": escape(message.headline, MAX_HEADER), "emoji": False},
+        "text": {"type": "plain_text", "text": escape(message.headline, MAX_HEADER) or _EMPTY, "emoji": False},
     }
     owner = [dict(mention), _text(" ")] if mention else []
     above = [header, _rich_text([*owner, _text(message.happened)]), *_facts(message.facts)]
@@ -129,7 +131,7 @@ def _facts(facts: Sequence[Fact]) -> list[dict[str, JSON]]:
 
 def _part(part: Part) -> dict[str, JSON]:
     if isinstance(part, Link):
-        return {"type": "link", "url": part.url, "text": part.text}
+        return {"type": "link", "url": part.url, "text": part.text or part.url}
     if isinstance(part, Time):
         # Slack's `<!date^...>`, as an element: https://docs.slack.dev/reference/block-kit/block-elements/date-element
         return {"type": "date", "timestamp": int(part.at.timestamp()), "format": _TIME, "fallback": utc(part.at)}
@@ -152,7 +154,7 @@ def _rich_text(elements: list[dict[str, JSON]], *more: Mapping[str, JSON]) -> di
 
 
 def _text(text: str, *, bold: bool = False) -> dict[str, JSON]:
-    element: dict[str, JSON] = {"type": "text", "text": text}
+    element: dict[str, JSON] = {"type": "text", "text": text or _EMPTY}
     if bold:
         element["style"] = {"bold": True}
     return element

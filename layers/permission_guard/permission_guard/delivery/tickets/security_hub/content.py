@@ -119,7 +119,8 @@ def _fields(about: Ticketed, message: Message, mark: Mark) -> Iterator[tuple[str
     for name, value in mark.values().items():
         yield f"{_PREFIX}/{name}", value
     for fact in (*message.facts, *message.references):
-        yield fact.label, cut(fact_text(fact), limits.ASFF_FIELD_CHARACTERS)
+        if fact.is_visible:  # Security Hub refuses a value without a visible character
+            yield fact.label, cut(fact_text(fact), limits.ASFF_FIELD_CHARACTERS)
 
 
 def _resources(finding: Finding) -> Iterator[dict[str, JSON]]:
