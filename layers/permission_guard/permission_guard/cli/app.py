@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from permission_guard import __version__
-from permission_guard.cli import config, findings, fixes, rules
+from permission_guard.cli import config, findings, fixes, notify, rules
 from permission_guard.cli.check import check
 from permission_guard.cli.config_push import push
 from permission_guard.cli.evaluate import evaluate
@@ -37,6 +37,7 @@ fixes.app.command("stop")(stop_fixing)
 fixes.app.command("resume")(resume_fixing)
 fixes.app.command("status")(show_status)
 app.add_typer(fixes.app, name="fixes")
+app.add_typer(notify.app, name="notify")
 config.app.command()(push)
 app.add_typer(config.app, name="config")
 
