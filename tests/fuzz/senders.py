@@ -119,11 +119,8 @@ def invoked_directly(events: Fuzz) -> Fuzz:
         text = json.dumps(write.params)
         if write.operation in ("sns:Publish", "slack:Post", "ssm:CreateOpsItem", "ssm:UpdateOpsItem"):
             return "[TEST] Permission Guard: test " in text and "There is no finding" in text
-        if write.operation == "dynamodb:UpdateItem" and write.params["Key"]["finding_id"]["S"] not in (
-            "LIMITS",
-            "QUOTA",
-        ):
-            return bool(write.params["Key"]["finding_id"]["S"].startswith("test-message/"))
+        if write.operation == "dynamodb:UpdateItem":
+            return bool(write.params["TableName"] == DELIVERIES and "test-message/" in text)
         return events.may_write(write, payloads)
 
     return replace(
