@@ -136,7 +136,7 @@ simulate-fixes: .venv/.synced ## Interrupt every fix at every call, let two work
 	@$(BIN)/python -m tests.simulation fixes $(if $(EVERY),--every)
 
 .PHONY: simulate-mutations
-simulate-mutations: .venv/.synced ## Check the simulation: it must find each of nine deliberate faults (SEEDS=2000)
+simulate-mutations: .venv/.synced ## Check the simulation: it must find each of twelve deliberate faults (SEEDS=2000)
 	@$(BIN)/python -m tests.simulation.mutations $(if $(SEEDS),--seeds $(SEEDS))
 
 .PHONY: prove
@@ -222,7 +222,7 @@ build-PermissionGuardLayer:
 	@mkdir -p "$(ARTIFACTS_DIR)/python"
 	@cp -R $(LAYER)/permission_guard "$(ARTIFACTS_DIR)/python/"
 	@find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
-	@rm "$(ARTIFACTS_DIR)"/python/permission_guard/offline/*.json.xz # for checks without AWS only
+	@rm "$(ARTIFACTS_DIR)"/python/permission_guard/offline/*.json.xz # for what the command line does without AWS
 	@$(INSTALL) $(LAYER)/requirements.txt
 	@rm -rf "$(ARTIFACTS_DIR)/python/.lock" "$(ARTIFACTS_DIR)/python/bin"
 

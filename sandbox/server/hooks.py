@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -117,6 +118,7 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
     _shorten_deployments()
     _call_over_tls()
     _parse_templates_in_c()
+    _confine_functions()
 
 
 def _tick_every_second() -> None:
@@ -153,3 +155,14 @@ def _parse_templates_in_c() -> None:
         raise pin.PinError("The hook ministack.services.cloudformation.engine.CfnLoader is missing.")
     constructors = engine.CfnLoader.yaml_constructors
     engine.CfnLoader = type("CfnLoader", (yaml.CSafeLoader,), {"yaml_constructors": constructors})  # type: ignore[attr-defined]
+
+
+def _confine_functions() -> None:
+    """Let the process of each function begin with `function_network.py`, which confines it to this machine."""
+    runtime = importlib.import_module("ministack.core.lambda_runtime")
+    if not hasattr(runtime, "_PYTHON_WORKER_SCRIPT"):
+        raise pin.PinError("The hook ministack.core.lambda_runtime._PYTHON_WORKER_SCRIPT is missing.")
+    network = str(Path(__file__).with_name("function_network.py"))
+    begin = f"import runpy\nrunpy.run_path({network!r}, run_name='__main__')\n"
+    script = begin + runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001 - a hook
+    runtime._PYTHON_WORKER_SCRIPT = script  # type: ignore[attr-defined]  # noqa: SLF001 - a hook

@@ -19,7 +19,7 @@ from permission_guard.model.verdicts import Remedy
 from tests.unit.delivery.examples import EXAMPLES, OPENED, PROPOSED
 from tools.pictures import dom, slack
 from tools.pictures.chromium import rendered
-from tools.pictures.pages import PAGES, WIDTH, chat_page, markdown, page
+from tools.pictures.pages import PAGES, WIDTH, chat_page, markdown, page, teams_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ FOREIGN = (
 """What each markup that the bot writes would act on, without invisible characters: all of it must be visible."""
 
 OURS = {"us-east-1.console.aws.amazon.com"}
-ALL = {**PAGES, "chat": chat_page}
+ALL = {**PAGES, "chat": chat_page, "teams": teams_page}
 
 
 def foreign(finding: Finding) -> Finding:
@@ -96,14 +96,22 @@ def test_foreign_markup_is_text(name: str) -> None:
     tags = [tag for tag, _ in shown.elements]
     assert "data-ran" not in dict(shown.elements)["html"]
     assert tags.count("script") == 1
-    assert not {"img", "iframe", "object", "embed", "form", "input", "table", "hr", "em"} & {*tags}
+    assert not {"img", "iframe", "object", "embed", "form", "input", "table", "hr", "del"} & {*tags}
+    assert tags.count("em") == (len(headings(foreign(PROPOSED))) if name == "teams" else 0)
     assert not [attributes for _, attributes in shown.elements if any(key.startswith("on") for key in attributes)]
     links = [attributes["href"] or "" for tag, attributes in shown.elements if tag == "a"]
     # A mail program makes a link of an address in plain text, whoever wrote it.
     assert {urlsplit(one).netloc for one in links if name != "mail"} <= OURS
     assert {urlsplit(one).scheme for one in links} <= {"https"}
     assert shown.invisible == ()
-    assert squeezed(f"<script>{RUN}</script><img src=x onerror='{RUN}'>") in squeezed(shown.text)
+    opened, closed = ("\u2039", "\u203a") if name == "teams" else ("<", ">")  # chats have no common escape
+    assert squeezed(f"{opened}script{closed}{RUN}{opened}/script{closed}") in squeezed(shown.text)
+
+
+def headings(finding: Finding) -> list[str]:
+    """Return what the Markdown for chats emphasizes: what happened, and the titles of the parts."""
+    message = compose(finding)
+    return [message.happened, *(one.title for one in (*message.sections, *message.evidence))]
 
 
 def test_a_long_message_fits_into_slack() -> None:

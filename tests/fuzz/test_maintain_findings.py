@@ -12,7 +12,7 @@ from permission_guard.maintenance.state import ExceptionMemory, MaintenanceState
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.suppressions import SuppressedBy, Suppression
 from tests.fakes import NOW
-from tests.fuzz.aws import ALERT_QUEUE, FINDINGS, ORDERS, OTHERS, FakeAws, Write, function_arn
+from tests.fuzz.aws import ALERT_QUEUE, FINDINGS, ORDERS, OTHERS, TICKET_QUEUE, FakeAws, Write, function_arn
 from tests.fuzz.harness import Fuzz, run
 from tests.fuzz.material import DOCUMENTS, KEYS, finding_items, finding_of, items_of, role_items
 from tests.fuzz.mutations import Mutator
@@ -85,14 +85,14 @@ def is_reopened(aws: FakeAws, number: int, _identifier: str) -> bool:
 
 
 def may_write(write: Write, _payloads: Sequence[Any]) -> bool:
-    """Return whether a call writes a finding, the state of maintenance or a digest, or has a digest sent."""
+    """Return whether a call writes a finding, the state or a digest, or has a digest sent or a ticket read."""
     params = write.params
     if write.operation == "dynamodb:PutItem":
         return str(params["Item"]["pk"]["S"]).startswith(("MAINTENANCE", "BASELINE", "DIGEST#"))
     if write.operation == "dynamodb:TransactWriteItems":
         keys = [action["Put"]["Item"]["sk"]["S"] for action in params["TransactItems"]]
         return all(key.startswith(("FINDING#", "HISTORY#")) for key in keys)
-    return write.operation == "sqs:SendMessageBatch" and params["QueueUrl"] == ALERT_QUEUE
+    return write.operation == "sqs:SendMessageBatch" and params["QueueUrl"] in (ALERT_QUEUE, TICKET_QUEUE)
 
 
 def prepare(aws: FakeAws, random: Random) -> None:

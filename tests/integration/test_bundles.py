@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 import yaml
+from apprise.manager_plugins import NotificationManager
 
+from permission_guard.delivery.alerts.apprise.targets import FORMS
 from tests.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ LIBRARIES = ("apprise", "httpx", "slack_sdk")
 IMPORT_HANDLER = """
 import importlib, json, sys
 sys.path[0:0] = json.loads(sys.argv[1])
-module = importlib.import_module(sys.argv[2])
+for name in sys.argv[2].split():
+    module = importlib.import_module(name)
 package = sys.modules.get("permission_guard")
 print(json.dumps({
     "file": getattr(module, "__file__", None),
@@ -117,7 +120,7 @@ def bare_boto3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def import_module(built: dict[str, Any], code: dict[str, Path], layers: dict[str, Path], bare_boto3: Path) -> Import:
-    """Return a function that imports a module with only a function's bundle, in an empty environment."""
+    """Return a function that imports modules with only a function's bundle, in an empty environment."""
     own = {
         Path(resource["Properties"]["CodeUri"]).name: resource["Properties"].get("Layers", [])
         for resource in built["Resources"].values()
@@ -178,6 +181,18 @@ def test_only_the_functions_that_send_can_import_the_libraries_of_the_senders(
         assert json.loads(done.stdout)["file"].startswith(str(layers["SendersLayer"]))
     other = next(name for name in FUNCTIONS if name not in SENDING)
     assert f"No module named '{module.partition('.')[0]}'" in import_module(other, module).stderr
+
+
+@pytest.mark.parametrize("function", SENDING)
+def test_everything_that_sends_can_be_imported(import_module: Import, function: str) -> None:
+    """The modules of each channel and each ticket system, and the services of Apprise that a URL can name."""
+    files = [file for file in (PACKAGE / "delivery").rglob("*.py") if file.name != "__init__.py"]
+    modules = {".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts) for file in files}
+    known = NotificationManager()  # type: ignore[no-untyped-call] # its constructor has no types
+    services = {known[scheme].__module__ for scheme in FORMS}
+    done = import_module(function, " ".join(sorted(modules | services)))
+    assert done.returncode == 0, done.stderr
+    assert modules | services <= set(json.loads(done.stdout)["modules"])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -18,6 +18,7 @@ from permission_guard.delivery.tickets.base import follow
 from permission_guard.delivery.tickets.security_hub.system import SecurityHubFindings
 from permission_guard.errors import DeliveryError
 from permission_guard.findings.lifecycle import Change
+from tests.in_memory.security_hub import SecurityHub as InMemorySecurityHub
 from tests.integration.conftest import sqs_event
 from tests.integration.test_delivery_ops_items import Body, check
 from tests.integration.tickets.contract import (
@@ -46,13 +47,14 @@ PEOPLES = {"Workflow", "Note", "UserDefinedFields", "VerificationState"}
 
 
 class SecurityHub:
-    """The three operations, as AWS documents them, and what a person sees and does."""
+    """The three operations behind a client, and what a person sees and does."""
 
     def __init__(self) -> None:
         self.client = boto3.client(
             "securityhub", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
         )
-        self.findings: dict[str, dict[str, Any]] = {}
+        self._hub = InMemorySecurityHub()
+        self.findings = self._hub.findings
         self.failures: dict[str, str] = {}
         self.refused: list[dict[str, str]] = []
         self.calls: list[str] = []
@@ -80,10 +82,9 @@ class SecurityHub:
         return AWSResponse(request.url, status, headers, Body(json.dumps(reply).encode()))  # type: ignore[arg-type] # as above
 
     def BatchImportFindings(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - the operation's name
-        """Import findings.
+        """Import a finding within the limits of the format.
 
-        https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchimportfindings.html
-        https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
+        https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html
         """
         (new,) = request["Findings"]
         sizes = {"Title": 256, "Description": 1_024, "Resources": 32, "ProductFields": 50}
@@ -91,28 +92,14 @@ class SecurityHub:
         assert all(len(value) <= 2_048 for value in new["ProductFields"].values())
         assert len(new["Remediation"]["Recommendation"]["Text"]) <= 512
         assert not new.keys() & PEOPLES
-        held = self.findings.get(new["Id"])
-        if held is None:
-            self.findings[new["Id"]] = {**new, "Workflow": {"Status": "NEW"}}
-            return {"FailedCount": 0, "SuccessCount": 1}
-        if new["UpdatedAt"] > held["UpdatedAt"]:
-            is_back = (held["RecordState"], new["RecordState"]) == ("ARCHIVED", "ACTIVE")
-            held.update(new)
-            if is_back and held["Workflow"]["Status"] in ("RESOLVED", "NOTIFIED"):
-                held["Workflow"] = {"Status": "NEW"}
-        return {"FailedCount": 0, "SuccessCount": 1}
+        return self._hub.answer("BatchImportFindings", request)
 
     def BatchUpdateFindings(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - the operation's name
-        (identifier,) = request["FindingIdentifiers"]
-        assert identifier["ProductArn"] == PRODUCT
         assert len(request["Note"]["Text"]) <= 512
-        self.findings[identifier["Id"]]["Note"] = request["Note"]
-        return {"ProcessedFindings": [identifier], "UnprocessedFindings": []}
+        return self._hub.answer("BatchUpdateFindings", request)
 
     def GetFindings(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - the operation's name
-        (by_id,), (by_product,) = request["Filters"]["Id"], request["Filters"]["ProductArn"]
-        assert by_product == {"Value": PRODUCT, "Comparison": "EQUALS"}
-        return {"Findings": [one for key, one in self.findings.items() if key == by_id["Value"]]}
+        return self._hub.answer("GetFindings", request)
 
     def shown(self) -> list[Shown]:
         return [
@@ -253,7 +240,7 @@ class Inbox:
         monkeypatch.setenv("TICKET_SYSTEM", "securityhub")
         self.hub, self._account = SecurityHub(), account
         system = SecurityHubFindings(self.hub.client, ticking().__next__)
-        monkeypatch.setattr(tickets, "ticket_system", lambda *_settings: system)
+        monkeypatch.setitem(tickets.TICKET_SYSTEMS, "securityhub", lambda *_settings: system)
         account.table.put_finding(Change(OPENED, None))
         self.handle({"source": "permission-guard", "detail-type": "Finding Opened", "detail": OPENED.to_document()})
 

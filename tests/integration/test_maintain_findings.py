@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from permission_guard.maintenance.state import ExceptionMemory, MaintenanceState
 from permission_guard.model.digests import DigestKind, digest_id
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.suppressions import SuppressedBy, Suppression
+from permission_guard.model.targets import Direction
 from tests.fakes import FUNCTION_ARN, NOW, OTHER, ROLE_ARN, TABLE_NAME, TARGET, a_finding
 from tests.integration.conftest import EVENTS, sqs_event
 
@@ -152,6 +154,41 @@ def test_what_a_limit_keeps_back_is_one_mail_of_the_next_run(account: Account, m
     assert "permission-guard findings list --stack-name permission-guard --region us-east-1" in mail["Message"]
     assert all(f"{number:032x}" in mail["Message"] for number in (1, 2, 3))
     assert "ChannelsWaiting" not in account.run("maintain_findings", SCHEDULED).counts
+
+
+def test_a_periodic_digest_has_what_is_open_what_is_unknown_and_what_is_in_dead_letter_queues(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made of what the tables and the queues have, and stored."""
+    url = account.queue("AlertDeadLetterQueue")
+    monkeypatch.setenv("DEAD_LETTER_QUEUE_URLS", url)
+    account.sqs.send_message(QueueUrl=url, MessageBody="{}")
+    monkeypatch.setenv("INVOKE_POLICY_QUEUE_URL", account.queue("invoke-policy"))
+    monkeypatch.setenv("EXECUTION_ROLE_QUEUE_URL", account.queue("execution-role"))
+    account.make_role()
+    account.make_function()
+    account.run("sweep_account", SWEEP)
+    account.table.put_finding(Change(a_finding(first_seen=NOW), None))
+    for direction in Direction:
+        item: dict[str, Any] = {
+            "pk": {"S": f"FUNCTION#{TARGET.arn}"},
+            "sk": {"S": f"CHECK#{direction}"},
+            "written": {"N": "1"},
+            "unknowns": {"L": [{"S": f"PG202: access denied for {FUNCTION_ARN}"}]},
+        }
+        account.dynamodb.put_item(TableName=TABLE_NAME, Item=item)
+    account.run("maintain_findings", SCHEDULED)
+    table = table_of(account)
+    table.put_state(replace(table.state(), summarized="2020-01-06"))
+    assert account.run("maintain_findings", SCHEDULED).counts["DigestsDue"] == 1
+    assert "DigestsDue" not in account.run("maintain_findings", SCHEDULED).counts
+    (request,) = account.received("alerts")
+    digest = table.digest(json.loads(request)["detail"]["digest_id"])
+    assert digest is not None
+    assert digest.title == "1 open finding in 123456789012, us-east-1"
+    lists = {part.title: part.lines for part in digest.parts}
+    assert lists["Could not be evaluated, by cause"] == ("2: PG202: access denied for (ARN)",)
+    assert lists["Messages in dead-letter queues"] == ("AlertDeadLetterQueue: 1",)
 
 
 def baseline_of(account: Account) -> Baseline:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from moto.core.models import botocore_stubber
 
 from permission_guard.aws import clients
 from permission_guard.bootstrap import alerts, tickets
+from permission_guard.config.document import AlertLimit, Alerts, TicketLimit, Tickets
 from permission_guard.delivery.alerts.slack import message as slack
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.findings.fit import document_size
@@ -60,6 +60,12 @@ class Extreme:
         self.entries: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
+        # Limits that nothing reaches: each finding has a message and a ticket.
+        account.config = replace(
+            account.config,
+            alerts=Alerts(limit=AlertLimit(messages=10_000)),
+            tickets=Tickets(limit=TicketLimit(tickets=10_000)),
+        )
         monkeypatch.setenv("TOPIC_ARN", TOPIC_ARN)
         monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
         for service in ("events", "dynamodb", "sqs", "sns", "ssm"):
@@ -192,6 +198,7 @@ def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _finding_ids(text: str) -> list[str]:
-    """Return the ids in a message: findings of one event are one message."""
-    return re.findall(r"^Finding id: +(\w+)$", text, re.MULTILINE)
+def _finding_ids(message: str) -> list[str]:
+    """Return the ids in the document of a message: findings of one event are one message."""
+    ids: list[str] = json.loads(json.loads(message)["default"])["finding_ids"]
+    return ids

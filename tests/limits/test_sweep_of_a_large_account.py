@@ -96,6 +96,7 @@ def large(account: Account, monkeypatch: pytest.MonkeyPatch) -> LargeAccount:
     """Return a large account."""
     monkeypatch.setenv("INVOKE_POLICY_QUEUE_URL", account.queue("invoke-policy"))
     monkeypatch.setenv("EXECUTION_ROLE_QUEUE_URL", account.queue("execution-role"))
+    monkeypatch.delenv("TICKET_QUEUE_URL")  # the findings are handed to the alerts alone
     return LargeAccount(account)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SENDS: Final = frozenset({"sns:Publish", "slack:Post", "ssm:CreateOpsItem", "ssm:UpdateOpsItem"})
-_READS: Final = ("Get", "List", "Describe", "Query", "BatchGet", "Head", "Scan", "StartConfiguration")
+_READS: Final = ("GET ", "Get", "List", "Describe", "Query", "BatchGet", "Head", "Scan", "StartConfiguration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class Call:
     def is_read(self) -> bool:
         """Whether it changes nothing."""
         return self.operation.startswith(_READS)
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it is an HTTP request to a ticket system, which no SDK sends again."""
+        return "request" in self.params
 
     @property
     def is_send(self) -> bool:

@@ -71,6 +71,8 @@ class Invocation:
         words: str,
     ) -> None:
         self.environment, self.words, self.is_dead = environment, words, False
+        self.is_disturbed = False
+        """Whether one of its calls had a fault, or it crashed."""
         self.has_sent = False
         """Whether it has sent something that it has not recorded yet."""
         self.attempt = ""
@@ -88,7 +90,7 @@ class Invocation:
     def go_on(self) -> None:
         """Run until the next call of AWS, or to the end."""
         if self._world.now > self.deadline and not self.is_dead:
-            self.is_dead = True
+            self.is_dead = self.is_disturbed = True
             self._world.tell(f"{self.words}: Lambda ends it at its timeout")
         self._greenlet.switch()
 
@@ -101,7 +103,7 @@ class Invocation:
 
     def crash(self) -> None:
         """End the process."""
-        self.is_dead = True
+        self.is_dead = self.is_disturbed = True
         raise Crash
 
     def _run(self) -> None:

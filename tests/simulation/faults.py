@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 class Faults:
     """How likely each fault is at a call, as a share of all calls in some windows: from which one on, and for how many.
 
-    An event between the bus and a queue can be lost at any time.
+    With `of_vendors`, every request to a ticket system can have one. An event between the bus and a queue can be lost
+    at any time.
     """
 
     windows: tuple[range, ...] = ()
+    of_vendors: bool = False
     throttled: float = 0.20
     failed: float = 0.05
     lost_reply: float = 0.02
     crashed: float = 0.02
     lost_event: float = 0.0
 
-    def may_happen(self, call: int) -> bool:
-        """Return whether a call is in a window."""
-        return any(call in window for window in self.windows)
+    def may_happen(self, number: int, call: Call) -> bool:
+        """Return whether a call, the one with this number, can have a fault."""
+        return (self.of_vendors and call.is_request) or any(number in window for window in self.windows)
 
 
 class Storms:
@@ -55,7 +57,7 @@ class Storms:
             raise RejectedError("InternalServerError", "Internal error", status=500)
         reply = answer(call)
         if not call.is_read and happens("lost reply", faults.lost_reply):
-            return self._lost(call, reply, answer)
+            return self._lost(invocation, call, reply, answer)
         return reply
 
     def crash(self, invocation: Invocation, words: str) -> None:
@@ -67,16 +69,25 @@ class Storms:
     def _fail(self, invocation: Invocation, call: Call, words: str) -> None:
         self._world.tell(f"{call}: {words}")
         self._world.unrecorded += invocation.has_sent and call.is_record
+        invocation.is_disturbed = True
 
-    def _lost(self, call: Call, reply: dict[str, Any], answer: Callable[[Call], dict[str, Any]]) -> dict[str, Any]:
+    def _lost(
+        self, invocation: Invocation, call: Call, reply: dict[str, Any], answer: Callable[[Call], dict[str, Any]]
+    ) -> dict[str, Any]:
         """Lose the reply of a call that took effect: the SDK calls again, or gives up.
+
+        Of an HTTP request the reply is lost, or replaced by the error of a gateway.
 
         A transaction has a token, so that its second try does nothing.
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
         """
         self._world.unrecorded += call.is_send
+        invocation.is_disturbed = True
         if self._world.choices.happens("give up", 0.5):
             self._world.tell(f"{call}: it takes effect, and its reply is lost")
             raise ReadTimeoutError(endpoint_url=call.service)
+        if call.is_request:
+            self._world.tell(f"{call}: it takes effect, and its reply is 502")
+            raise RejectedError("BadGateway", "Bad gateway", status=502)
         self._world.tell(f"{call}: its reply is lost, and the SDK calls again")
         return reply if call.operation == "TransactWriteItems" else answer(call)

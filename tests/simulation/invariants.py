@@ -15,6 +15,12 @@ from tests.simulation.decisions import findings_in
 from tests.simulation.evaluation import clean_evaluation, config_of
 from tests.simulation.observations import ATTACH, DETACH, ENABLE
 from tests.simulation.problems import EXECUTION_POLICIES
+from tests.simulation.ticket_invariants import (
+    each_closing_gets_at_most_one_comment,
+    each_finding_has_one_ticket,
+    each_ticket_is_in_its_finding_s_state,
+    name_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,9 +50,9 @@ def equals_a_clean_evaluation(world: World, findings: list[Finding]) -> Iterator
     for identifier, finding in sorted(now.items()):
         if identifier in expected:
             if finding.severity is not expected[identifier]:
-                yield f"{_name(finding)} is {finding.severity}, not {expected[identifier]}"
+                yield f"{name_of(finding)} is {finding.severity}, not {expected[identifier]}"
         elif identifier not in unknown and config.rules.get(finding.rule_id, RuleConfig()).enabled:
-            yield f"{_name(finding)} is {finding.status}, but there is no such problem"
+            yield f"{name_of(finding)} is {finding.status}, but there is no such problem"
 
 
 def suppressions_are_those_of_the_configuration(world: World, findings: list[Finding]) -> Iterator[str]:
@@ -60,13 +66,13 @@ def suppressions_are_those_of_the_configuration(world: World, findings: list[Fin
             for entry in config.exceptions
         )
         if finding.status is Status.OPEN and matches:
-            yield f"{_name(finding)} is open in spite of an exception"
+            yield f"{name_of(finding)} is open in spite of an exception"
         by_exception = finding.suppression is not None and finding.suppression.by is SuppressedBy.EXCEPTION
         if finding.status is Status.SUPPRESSED and by_exception and not matches:
-            yield f"{_name(finding)} is suppressed by an exception that does not exist"
+            yield f"{name_of(finding)} is suppressed by an exception that does not exist"
         until = finding.suppression.until if finding.suppression else None
         if finding.status is Status.SUPPRESSED and until and datetime.fromisoformat(until).timestamp() <= world.now:
-            yield f"{_name(finding)} is suppressed beyond {until}"
+            yield f"{name_of(finding)} is suppressed beyond {until}"
 
 
 def nothing_is_stuck(world: World, findings: list[Finding]) -> Iterator[str]:
@@ -74,7 +80,8 @@ def nothing_is_stuck(world: World, findings: list[Finding]) -> Iterator[str]:
     for finding in findings:
         fix = finding.fix
         if fix is not None and (fix.result is FixResult.APPLYING or fix.is_undo_requested):
-            yield f"the fix of {_name(finding)} is {fix.result}{', and to be undone' if fix.is_undo_requested else ''}"
+            undo = ", and to be undone" if fix.is_undo_requested else ""
+            yield f"the fix of {name_of(finding)} is {fix.result}{undo}"
     for queue in world.queues.queues.values():
         if queue.messages:
             yield f"{len(queue.messages)} messages are in {queue.name}"
@@ -103,9 +110,9 @@ def each_channel_has_the_last_alert(world: World, findings: list[Finding]) -> It
             # The sweep hands the last transition over. Of one that no alert is about, only the bus has those before.
             is_lost = (finding.id, alerted) in world.seen.lost and alerted != finding.revision
             if alerted is not None and alerted not in revisions and not is_lost:
-                yield f"{channel} has no alert of revision {alerted} of {_name(finding)}: {revisions}"
+                yield f"{channel} has no alert of revision {alerted} of {name_of(finding)}: {revisions}"
             if revisions != sorted(revisions) and not world.unrecorded:
-                yield f"{channel}: the revisions of {_name(finding)} go backwards: {revisions}"
+                yield f"{channel}: the revisions of {name_of(finding)} go backwards: {revisions}"
         twice = sum(count - 1 for revisions in got.values() for count in Counter(revisions).values())
         if twice > world.unrecorded * world.receivers.largest:
             yield f"{channel}: {twice} alerts came twice, and {world.unrecorded} were sent but not recorded"
@@ -124,19 +131,6 @@ def waiting_items(world: World) -> list[tuple[str, str]]:
     """Return what waits for digests: the channel, and the id of a finding or of another digest."""
     keys = world.tables.items["DeliveriesTable"]
     return [(one.removeprefix("WAITING#"), identifier) for one, identifier in keys if one.startswith("WAITING#")]
-
-
-def each_ticket_is_in_its_finding_s_state(world: World, findings: list[Finding]) -> Iterator[str]:
-    """Each finding has at most one open ticket, and an open one exactly one, unless the digest reports it."""
-    unresolved: Counter[str] = Counter()
-    for item in world.receivers.ops_items.values():
-        if item["Status"] in ("Open", "InProgress"):
-            unresolved[item["OperationalData"]["finding_id"]["Value"]] += 1
-    for finding in findings:
-        expected = 1 if finding.status is Status.OPEN else 0
-        is_in_digest = finding.baseline and unresolved[finding.id] == 0
-        if unresolved[finding.id] != expected and not is_in_digest:
-            yield f"{_name(finding)} is {finding.status} and has {unresolved[finding.id]} unresolved tickets"
 
 
 def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[str]:
@@ -160,7 +154,7 @@ def every_write_was_planned(world: World, findings: list[Finding]) -> Iterator[s
             yield f"{one} without a decision"
     for finding in findings:
         if finding.fix and finding.fix.attempts > MOST_FIXES:
-            yield f"{_name(finding)} was fixed {finding.fix.attempts} times"
+            yield f"{name_of(finding)} was fixed {finding.fix.attempts} times"
 
 
 def _mode_set(document: str, rule_id: str) -> str:
@@ -209,7 +203,7 @@ def each_transition_is_published_in_order(world: World, findings: list[Finding])
     for finding in findings:
         published = list(dict.fromkeys(world.seen.published.get(finding.id, ())))
         if published != list(range(1, finding.revision + 1)):
-            yield f"the bus got {published} of {finding.revision} revisions of {_name(finding)}"
+            yield f"the bus got {published} of {finding.revision} revisions of {name_of(finding)}"
 
 
 def only_what_is_gone_resolves(world: World, _findings: list[Finding]) -> Iterator[str]:
@@ -236,17 +230,15 @@ def _alerted(finding: Finding) -> int | None:
 _ENDS = (Transition.SUPPRESSED, Transition.RESOLVED)
 
 
-def _name(finding: Finding) -> str:
-    return f"{finding.rule_id} of {finding.target_arn.rpartition(':')[2]} ({finding.id[:8]})"
-
-
 _INVARIANTS: tuple[Callable[[World, list[Finding]], Iterator[str]], ...] = (
     equals_a_clean_evaluation,
     suppressions_are_those_of_the_configuration,
     nothing_is_stuck,
     each_channel_has_the_last_alert,
     no_channel_exceeds_its_limit,
+    each_finding_has_one_ticket,
     each_ticket_is_in_its_finding_s_state,
+    each_closing_gets_at_most_one_comment,
     every_write_was_planned,
     nothing_is_written_while_fixing_is_stopped,
     no_fix_is_applied_twice,

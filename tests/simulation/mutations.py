@@ -25,6 +25,9 @@ from permission_guard.bootstrap import sweep as sweep_parts
 from permission_guard.checks import checker
 from permission_guard.checks.batch import CheckBatch
 from permission_guard.delivery.ledger import LOCK_FOR, Claim
+from permission_guard.delivery.tickets.github.system import GitHubIssues
+from permission_guard.delivery.tickets.jira.system import JiraIssues
+from permission_guard.delivery.tickets.servicenow.system import ServiceNowIncidents
 from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes import fixer, stoppable
 from permission_guard.fixes.recorder import FixRecorder
@@ -141,7 +144,7 @@ def unrecorded(_complete: Function) -> Function:
 
 
 def _uncounted(_replace: Function) -> Function:
-    return lambda *_args: True
+    return lambda _self, _item, _before, _times, _now: True
 
 
 def _dropped(postpone: Function) -> Function:
@@ -170,6 +173,10 @@ def unowned(_own: Function) -> Function:
 
 def _ignored(why_stopped: Function) -> Function:
     return lambda state: why_stopped(state) and ""
+
+
+def _not_found(_find: Function) -> Function:
+    return lambda _self, _about: None
 
 
 def _last_first(publish: Function) -> Function:
@@ -232,7 +239,13 @@ MUTATIONS: Final = (
         "forget the catch-up",
         "The sweep hands no open findings over to the alerts, the tickets and the fixes.",
         (Part(sweep_parts, "_receivers", _no_receivers),),
-        ("each_channel_has_the_last_alert", "each_ticket_is_in_its_finding_s_state"),
+        ("each_channel_has_the_last_alert", "each_finding_has_one_ticket", "each_ticket_is_in_its_finding_s_state"),
+    ),
+    Mutation(
+        "open without searching",
+        "A ticket that is not in the ledger is opened without a search for one that exists.",
+        tuple(Part(system, "find", _not_found) for system in (GitHubIssues, JiraIssues, ServiceNowIncidents)),
+        ("each_finding_has_one_ticket",),
     ),
     Mutation(
         "apply a fix without the lease",

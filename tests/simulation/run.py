@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import Ama
 
 from permission_guard.aws import clients
 from permission_guard.aws.readers import snapshots
-from permission_guard.bootstrap import checks, decisions, findings, fixes
+from permission_guard.bootstrap import checks, decisions, findings, fixes, tickets
 from permission_guard.checks import checker
 from permission_guard.delivery import ledger
 from permission_guard.delivery.alerts import waiting
@@ -25,6 +25,7 @@ from permission_guard.delivery.alerts.slack import channel as slack_channel
 from permission_guard.delivery.alerts.slack import webhook
 from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.delivery.alerts.sns import channel as sns_channel
+from permission_guard.delivery.http.api import JsonApi
 from permission_guard.delivery.waiting_digests import waiting_digest
 from permission_guard.fixes import fixer, undo
 from tests.in_memory.errors import RejectedError
@@ -37,6 +38,7 @@ from tests.simulation.invariants import broken, waiting_items
 from tests.simulation.memory import remembering
 from tests.simulation.stack import FIXES_AN_HOUR, deployed
 from tests.simulation.story import PERSON, Step, maintain, steps_of, sweep
+from tests.simulation.ticket_systems import EVERYWHERE, OPS_ITEM, WITH_SECURITY_HUB, SimulatedSession
 from tests.simulation.world import START, NeverQuietError, World
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ _MOST_DIGESTS = 12
 _MOST_DELIVERIES = 12
 """After this number nothing more happens in a story, so that nearly every seed ends within 40."""
 _HOURS = 7_200.0
+_TICKET_SYSTEMS = (OPS_ITEM, EVERYWHERE, OPS_ITEM, WITH_SECURITY_HUB)
 
 _PURE = (
     (checker, "evaluate"),
@@ -97,7 +100,8 @@ def simulate(
     steps = [step for number, step in enumerate(steps_of(seed)) if number not in without_steps]
     words: list[str] | None = [] if with_words else None
     mode, fixes_an_hour = choices.pick("mode", MODES), choices.pick("fixes an hour", FIXES_AN_HOUR)
-    with installed(deployed(mode, fixes_an_hour), choices, words) as world:
+    systems = choices.pick("ticket systems", _TICKET_SYSTEMS)
+    with installed(deployed(mode, fixes_an_hour, systems), choices, words) as world:
         started = time.process_time()
         if words is not None:
             words.append(f"seed {seed}: FixMode {mode}")
@@ -134,7 +138,7 @@ def _live(world: World, choices: Choices, steps: list[Step]) -> None:
             first + choices.pick("storm", range(_MOST_CALLS)) for _ in range(choices.pick("storms", range(4)))
         )
     ]
-    world.faults = Faults(tuple(windows), lost_event=_LOST_EVENTS)
+    world.faults = Faults(tuple(windows), choices.pick("vendors", (False, True)), lost_event=_LOST_EVENTS)
     at = 0.0
     for step in steps:
         if step.is_before:
@@ -234,6 +238,7 @@ def _install() -> None:
         (webhook, "post", _post),
         (waiting, "waiting_digest", _noted),
         (sns_channel, "_LONGEST_ID", sys.maxsize),  # so that a message says what it is about
+        (tickets, "_session", _session),
         # Metrics are printed to standard output, and warn where there are none.
         (AmazonCloudWatchEMFProvider, "flush_metrics", lambda metrics, **_options: metrics.clear_metrics()),
     ):
@@ -242,6 +247,8 @@ def _install() -> None:
         setattr(module, name, remembering(getattr(module, name)))
     for deliver in (ledger.deliver, ledger.deliver_once):
         deliver.__kwdefaults__ = {**(deliver.__kwdefaults__ or {}), "wait": _sleep}
+    defaults = JsonApi.__init__.__kwdefaults__ or {}
+    JsonApi.__init__.__kwdefaults__ = {**defaults, "clock": lambda: _running[-1].now, "wait": _sleep}
 
 
 def _noted(items: Sequence[WaitingItem], *args: Any, **options: Any) -> WaitingDigest:
@@ -269,3 +276,14 @@ def _post(_url: str, content: dict[str, Any], _max_seconds: float = 0.0) -> webh
     except (BotoCoreError, RejectedError) as error:
         return webhook.PostResult(None, type(error).__name__)
     return webhook.PostResult(200, "ok")
+
+
+def _session() -> SimulatedSession:
+    def postponed() -> None:
+        _running[-1].transport.dropped += 1  # the sweep makes up for it
+
+    return SimulatedSession(
+        _running[-1].call,
+        lambda options: _running[-1].choices.pick("retry after", options),
+        postponed,
+    )

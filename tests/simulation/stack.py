@@ -11,6 +11,7 @@ from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.events import Rule
 from tests.owned_policies import PREFIX, TAG, owned_documents
 from tests.paths import REPOSITORY
+from tests.simulation.ticket_systems import OPS_ITEM
 from tests.template.sam_template import EVERYTHING, Template, referred
 
 if TYPE_CHECKING:
@@ -62,14 +63,17 @@ class Stack:
     environments: Mapping[str, Mapping[str, str]]
     timeouts: Mapping[str, float]
     stream_batch: int
+    ticket_systems: tuple[str, ...] = OPS_ITEM
 
 
 @cache
-def deployed(fix_mode: str, fixes_an_hour: int) -> Stack:
-    """Return the stack with everything enabled, and with a limit of fixes."""
+def deployed(fix_mode: str, fixes_an_hour: int, ticket_systems: tuple[str, ...] = OPS_ITEM) -> Stack:
+    """Return the stack with everything enabled, a limit of fixes, and some ticket systems: its own one first."""
     stack = _stack(fix_mode)
     limited = {**stack.environments["apply_fix"], "MAX_FIXES_AN_HOUR": str(fixes_an_hour)}
-    return replace(stack, environments={**stack.environments, "apply_fix": limited})
+    opening = {**stack.environments["open_ticket"], "TICKET_SYSTEM": ticket_systems[0]}
+    environments = {**stack.environments, "apply_fix": limited, "open_ticket": opening}
+    return replace(stack, environments=environments, ticket_systems=ticket_systems)
 
 
 @cache
@@ -144,4 +148,6 @@ def _value(key: str, value: str) -> str:
     """Return a variable with the addresses of the simulation instead of the template's references."""
     if key.endswith("QUEUE_URL") and value:
         return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{value}"
+    if key == "DEAD_LETTER_QUEUE_URLS":
+        return ",".join(_value("QUEUE_URL", one) for one in value.split(","))
     return TOPIC if key == "TOPIC_ARN" else value

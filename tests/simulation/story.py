@@ -13,6 +13,7 @@ from tests.fakes import SQS_POLICY_ARN
 from tests.simulation.account import ADMINISTRATOR_ARN, PARTNER, function_arn
 from tests.simulation.decisions import decide, findings_in, undo
 from tests.simulation.problems import PROBLEMS
+from tests.simulation.world import MANY_DELIVERIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,10 @@ _USUAL: Final = tuple(problem for problem in PROBLEMS if not problem.documents)
 """The problems with AWS's policies as they are."""
 _FIXED_BEFORE: Final = 0.08
 """How often a person undoes a fix that was applied before the story."""
+_TICKETS_BEFORE: Final = 0.16
+"""How often there are tickets before the story. Later the seed may have had most deliveries."""
+_CLOSED: Final = 0.7
+"""How often a person has closed these."""
 _SETTLED: Final = 120.0
 """Seconds after which a check has seen what a role is allowed."""
 _RESUMED: Final = 0.5
@@ -68,8 +73,11 @@ class Story:
 
     def tell(self) -> list[Step]:
         """Return what happens: first a function, often one that loses a permission, then what people do with it."""
-        if self.share() < _FIXED_BEFORE:
+        before = self.share()
+        if before < _FIXED_BEFORE:
             _fixed(self)
+        elif before < _FIXED_BEFORE + _TICKETS_BEFORE:
+            _ticketed(self)
         else:
             self.create()
             if self.share() < _EARLY_LOSSES:
@@ -192,13 +200,7 @@ def _fixed(story: Story) -> None:
     story.alive = [name]
 
     def act(world: World) -> None:
-        create(world, name, None)
-        problem.allow(world.account, world.account.role_of(name))
-        problem.need(world.account, name)
-        world.run_until_quiet()
-        world.advance_to(world.now + _SETTLED)
-        problem.lose(world.account, world.account.role_of(name))
-        world.run_until_quiet()
+        _lost_before(world, name, problem)
         decide(world, "approve")
         world.run_until_quiet()
 
@@ -206,6 +208,42 @@ def _fixed(story: Story) -> None:
         Step(f"{name} lost the permission to {problem.words}, and got it back", 0.0, act, is_before=True)
     )
     _undo(story, story.one_of(_DURING_A_CHECK))
+
+
+def _ticketed(story: Story) -> None:
+    """A function has lost a permission before the faults, and a person has closed the tickets or not."""
+    name, problem, is_closed = NAMES[0], story.one_of((PROBLEMS[0], story.one_of(_USUAL))), story.share() < _CLOSED
+    story.alive = [name]
+
+    def act(world: World) -> None:
+        world.count_anew(MANY_DELIVERIES + 1)  # nothing unusual happens yet, and one batch delivers what several would
+        _lost_before(world, name, problem)
+        if is_closed:
+            close_tickets(world, 0.0)
+
+    closed = ", and a person closed the tickets" if is_closed else ""
+    story.steps.append(Step(f"{name} lost the permission to {problem.words}{closed}", 0.0, act, is_before=True))
+    if story.share() < 0.6:
+        story.add("a person decides: approve every proposal", lambda world: decide(world, "approve"), 0.1)
+    else:
+
+        def allow(world: World) -> None:
+            if name in world.account.functions:
+                problem.allow(world.account, world.account.role_of(name))
+
+        story.add(f"{name} gets the permission to {problem.words}", allow)
+        _lose(story, name, [problem], story.one_of((70.0, 130.0, 200.0)))
+
+
+def _lost_before(world: World, name: str, problem: Problem) -> None:
+    """Let a new function lose a permission that it had, until everything is quiet."""
+    create(world, name, None)
+    problem.allow(world.account, world.account.role_of(name))
+    problem.need(world.account, name)
+    world.run_until_quiet()
+    world.advance_to(world.now + _SETTLED)
+    problem.lose(world.account, world.account.role_of(name))
+    world.run_until_quiet()
 
 
 def _lose(story: Story, name: str, problems: Sequence[Problem], after: float | None = None) -> None:
@@ -325,6 +363,20 @@ def _request(story: Story) -> None:
     story.add(f"a person requests: {kind} a finding", act)
 
 
+def _closing(story: Story) -> None:
+    position = story.share()
+    story.add("a person closes the tickets of a finding", lambda world: close_tickets(world, position))
+
+
+def close_tickets(world: World, position: float) -> None:
+    """Close the tickets of one of the open findings in every system. `position` is from 0 to 1."""
+    findings = [one for one in findings_in(world) if one.status is Status.OPEN]
+    if findings:
+        finding = findings[int(position * len(findings))]
+        world.tell(f"a person closes the tickets of {finding.rule_id}")
+        world.receivers.tickets.close(world.stack.ticket_systems, finding)
+
+
 def _decision(story: Story, after: float | None = None) -> None:
     kind = story.one_of(("approve", "approve", "reject"))
     story.add(f"a person decides: {kind} every proposal", lambda world: decide(world, kind), after)
@@ -368,7 +420,7 @@ _KINDS: Final[tuple[Callable[[Story], None], ...]] = (
     *(_mapping, _loss, _loss, _no_mapping),
     *(_role, _role, _role),
     *(Story.create, Story.create, _delete, _other_role),
-    *(_sweep, _configuration, _configuration, _request, _request, _decision, _undo, _maintenance),
+    *(_sweep, _configuration, _configuration, _request, _request, _closing, _decision, _undo, _maintenance),
     *(_stop, _stop_for_a_while),
 )
 

@@ -26,6 +26,7 @@ from tests.simulation.evaluation import clean_evaluation
 from tests.simulation.faults import Faults, Storms
 from tests.simulation.observations import FINDING_PREFIX, Observations, read
 from tests.simulation.receivers import Receivers
+from tests.simulation.ticket_systems import keys_of
 from tests.simulation.transport import Transport
 
 if TYPE_CHECKING:
@@ -88,12 +89,13 @@ class World:
         self.transport = Transport(self)
         self.buses = EventBuses(lambda: self.now, ACCOUNT, REGION, self.transport.deliver, stack.rules)
         self.account: Account = Account(lambda: self.now, lambda: choices.pick("lag", _LAGS), self.transport.trail)
-        self.receivers = Receivers(lambda: self.now)
+        self.receivers = Receivers(lambda: self.now, lambda: self.current)
         self.limit: AlertLimit = choices.pick("limit", _LIMITS)
         self.common: Mapping[str, Any] = {
             "version": 1,
             "grace_period_seconds": 60,
             "alerts": {"limit": {"messages": self.limit.messages, "minutes": self.limit.minutes}},
+            **keys_of(stack.ticket_systems),
         }
         """What every configuration of the seed has."""
         self.document: str = json.dumps(self.common)
@@ -269,7 +271,7 @@ class World:
         if invocation.is_dead:
             invocation.crash()
         self.calls += 1
-        stormy = self.faults.may_happen(self.calls)
+        stormy = self.faults.may_happen(self.calls, call)
         invocation.waiting = call
         invocation.pause()
         self._current = invocation

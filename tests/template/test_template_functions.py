@@ -196,6 +196,12 @@ def test_a_variable_refers_to_its_resource(template: Template, function: str, va
     assert template.functions[function]["Environment"]["Variables"][variable] == {"Ref": resource}
 
 
+def test_maintenance_counts_the_messages_of_every_dead_letter_queue(template: Template) -> None:
+    """A queue that is missing there would be in no digest."""
+    queues = {name for name in template.of_type("AWS::SQS::Queue") if name.endswith("DeadLetterQueue")}
+    assert set(template.environment_of("MaintainFindingsFunction")["DEAD_LETTER_QUEUE_URLS"].split(",")) == queues
+
+
 def test_no_secret_is_in_an_environment(template: Template) -> None:
     """The ARNs of secrets are allowed."""
     for name, function in template.functions.items():

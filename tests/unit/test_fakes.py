@@ -35,8 +35,8 @@ from permission_guard.fixes.decisions import DecisionStore
 from permission_guard.fixes.stop import BreakerStore, StopState
 from permission_guard.fixes.stop_requests import SwitchStore
 from permission_guard.fixes.stores import Decisions, FixQuota, FixStateSource
-from permission_guard.maintenance.maintainer import DigestSender, FirstList, MaintenanceStore
-from permission_guard.maintenance.maintainer import Findings as MaintainedFindings
+from permission_guard.maintenance.stores import DigestSender, FirstList, MaintenanceStore
+from permission_guard.maintenance.stores import Findings as MaintainedFindings
 from permission_guard.sweep.sweep import Cursors, FunctionIndex, OpenFindings
 from tests.fakes import InMemoryFindings, InMemoryState, InMemoryStop
 from tests.unit.delivery.memory_ledger import MemoryLedger

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.delivery.alerts.sns.message import publication
 from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.formats.chat import chat
 from permission_guard.delivery.formats.html import html
 from permission_guard.delivery.tickets.base import Mark
 from permission_guard.delivery.tickets.github import content as issues
@@ -28,6 +29,7 @@ WIDTH: Final = 820
 
 _FOLDER: Final = Path(__file__).parent
 _URL: Final = re.compile(r"https?://[^\s<>\"]+")
+_CHAT_BYTES: Final = 20_000
 _DATA: Final = ("status", "rule_id", "function_name")
 
 
@@ -68,6 +70,12 @@ def chat_page(finding: Finding) -> str:
     """Return the alert as a program shows it that takes HTML. There is no picture of it."""
     message = compose(finding)
     return page("chat", f"<h1>{escape(message.headline)}</h1>{html(message)}")
+
+
+def teams_page(finding: Finding) -> str:
+    """Return the alert as a chat shows it that reads Markdown, such as Microsoft Teams. There is no picture of it."""
+    message = compose(finding)
+    return page("chat", f"<h1>{escape(message.headline)}</h1><article>{markdown(chat(message, _CHAT_BYTES))}</article>")
 
 
 PAGES: Final[Mapping[str, Callable[[Finding], str]]] = {

@@ -18,6 +18,7 @@ from permission_guard.config.document import (
     Exclusion,
     FunctionTags,
     GuardConfig,
+    Period,
     RuleConfig,
     Tickets,
     Trust,
@@ -77,7 +78,7 @@ def test_every_key_has_its_value() -> None:
         ],
         "exclusions": [{"functions": ["tmp-*"], "reason": "They are deleted within a day."}],
         "function_tags": {"enabled": True, "rules": ["PG107"]},
-        "alerts": {"min_severity": "high", "limit": {"messages": 2, "minutes": 60}},
+        "alerts": {"min_severity": "high", "limit": {"messages": 2, "minutes": 60}, "digest": "off", "digest_hour": 0},
         "tickets": {"min_severity": "critical"},
         "baseline": "alert-each",
     }
@@ -117,7 +118,9 @@ def test_every_key_has_its_value() -> None:
         ),
         exclusions=(Exclusion(functions=("tmp-*",), reason="They are deleted within a day."),),
         function_tags=FunctionTags(enabled=True, rules=("PG107",)),
-        alerts=Alerts(min_severity=Severity.HIGH, limit=AlertLimit(messages=2, minutes=60)),
+        alerts=Alerts(
+            min_severity=Severity.HIGH, limit=AlertLimit(messages=2, minutes=60), digest=Period.OFF, digest_hour=0
+        ),
         tickets=Tickets(min_severity=Severity.CRITICAL),
         baseline=Baseline.ALERT_EACH,
     )

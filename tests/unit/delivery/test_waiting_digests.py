@@ -69,6 +69,7 @@ def test_a_digest_says_what_waited_and_why() -> None:
     message = compose_digest(digest)
     assert message.headline == f"[HIGH] {digest.title}"
     assert message.attributes["severity"] == ("high",)
+    assert message.findings == tuple(f"{number:032x}" for number in range(34))
     assert Digest.from_document(json.loads(json.dumps(digest.to_document()))) == digest
 
 
@@ -86,10 +87,7 @@ def test_the_worst_come_first_and_what_is_over_last() -> None:
 
 def test_owners_are_groups() -> None:
     """Each sees what is theirs."""
-    items = [waits(number) for number in range(2)]
-    finding = items[1].finding
-    assert finding is not None
-    items[1] = replace(items[1], finding=replace(finding, owner="payments-team"))
+    items = [waits(1), waits(2, tags={"owner": "payments-team"})]
     assert [part.title for part in digest_of(items).digest.parts][1].endswith(", owner payments-team: 1")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from permission_guard.config.document import ExceptionEntry, GuardConfig
+from permission_guard.config.document import Alerts, ExceptionEntry, GuardConfig, Period
 from permission_guard.errors import ConflictError
 from permission_guard.findings.checkpoint import StoredFindings
 from permission_guard.maintenance.maintainer import Maintainer, Maintenance
@@ -47,7 +47,10 @@ def an_exception(**more: Any) -> ExceptionEntry:
 
 @dataclass
 class Account:
-    """What maintenance reads and writes. `before_write` runs before a finding is written."""
+    """What maintenance reads and writes. `before_write` runs before a finding is written.
+
+    Without `summaries` there are no periodic digests.
+    """
 
     config: GuardConfig = field(default_factory=GuardConfig)
     findings: dict[str, Finding] = field(default_factory=dict)
@@ -60,7 +63,10 @@ class Account:
     digests: dict[str, Digest] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    summaries: bool = False
     sent_to: list[str] = field(default_factory=list)
+    not_evaluated: list[str] = field(default_factory=list)
+    dead: dict[str, int] = field(default_factory=dict)
     now: datetime = START
     remaining: Callable[[], int] = lambda: 900_000
     before_write: Callable[[], None] = lambda: None
@@ -78,7 +84,8 @@ class Account:
             self,
             self.metrics,
             waiting=self,
-            config=lambda: self.config,
+            dead_letters=self,
+            config=lambda: self.config if self.summaries else replace(self.config, alerts=Alerts(digest=Period.OFF)),
             clock=lambda: self.now.isoformat(timespec="milliseconds"),
             account=ACCOUNT,
             region=REGION,
@@ -97,6 +104,15 @@ class Account:
         if "broken" in self.waiting:
             raise ConnectionError("no answer")
         return self.waiting
+
+    def counts(self) -> Sequence[tuple[str, int]]:
+        if "broken" in self.dead:
+            raise ConnectionError("no answer")
+        return list(self.dead.items())
+
+    def unknowns(self, functions: Sequence[FunctionTarget]) -> Sequence[str]:
+        assert functions == (self.listed or ())
+        return self.not_evaluated
 
     def send_waiting(self, channel: str) -> None:
         self.sent_to.append(channel)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from permission_guard.aws.clients import client
+from permission_guard.aws.readers.dead_letters import DeadLetters
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.metrics import Metrics as MetricReader
 from permission_guard.aws.senders.event_queue import EventQueue
@@ -39,6 +40,7 @@ def maintainer(
         EventQueue(client("sqs"), settings.alert_queue_url),
         MetricReader(client("cloudwatch")),
         waiting=WaitingTable(dynamodb, settings.deliveries_table),
+        dead_letters=DeadLetters(client("sqs"), settings.dead_letter_queue_urls),
         config=partial(logged_configuration, configuration, logger, metrics),
         clock=utc_now,
         account=account,

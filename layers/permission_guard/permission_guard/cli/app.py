@@ -18,6 +18,7 @@ from permission_guard.cli.evaluate import evaluate
 from permission_guard.cli.fix_list import list_fixes, show_fix
 from permission_guard.cli.fix_stop import resume_fixing, show_status, stop_fixing
 from permission_guard.cli.fix_undo import undo_fix
+from permission_guard.cli.notify_preview import preview_message
 
 app = typer.Typer(
     name="permission-guard",
@@ -37,9 +38,10 @@ fixes.app.command("stop")(stop_fixing)
 fixes.app.command("resume")(resume_fixing)
 fixes.app.command("status")(show_status)
 app.add_typer(fixes.app, name="fixes")
-app.add_typer(notify.app, name="notify")
 config.app.command()(push)
 app.add_typer(config.app, name="config")
+notify.app.command("preview")(preview_message)
+app.add_typer(notify.app, name="notify")
 
 
 def _print_version(wanted: bool) -> None:

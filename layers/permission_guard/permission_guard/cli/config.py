@@ -281,6 +281,7 @@ def _settings(config: GuardConfig) -> dict[str, str]:
         "function_tags.rules": ", ".join(tags.rules) or "all rules",
         "alerts.min_severity": str(config.alerts.min_severity),
         "alerts.limit": f"{config.alerts.limit.messages} messages in {config.alerts.limit.minutes} minutes",
+        "alerts.digest": f"{config.alerts.digest}, from {config.alerts.digest_hour}:00 UTC",
         "tickets.min_severity": str(config.tickets.min_severity),
         "tickets.systems": ", ".join(config.tickets.systems) or "-",
         "channels": ", ".join(config.channels) or "-",

@@ -27,15 +27,10 @@ NOTHING = (
 )
 
 app = typer.Typer(
-    help="Test the alert channels and ticket systems of a deployed stack. It needs cloudformation:DescribeStacks, and "
+    help="Show the messages that people get, and test where they go. A test needs cloudformation:DescribeStacks, and "
     "lambda:InvokeFunction on the stack's function manage_findings.",
     no_args_is_help=True,
 )
-
-
-@app.callback()
-def _notify() -> None:
-    """Make `test` a command of its own although it is the only one."""
 
 
 class TestFormat(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from permission_guard.config.document import AlertLimit, Alerts
+from permission_guard.config.document import AlertLimit, Alerts, Period
 from permission_guard.config.forms import Choice, Integer, Key, ObjectOf
 from permission_guard.model.verdicts import Severity
 
@@ -36,5 +36,11 @@ ALERTS: Final = ObjectOf(
             description="How many messages each channel gets in which time. Findings beyond that wait, and are sent "
             "together in a digest.",
         ),
+        Key(
+            name="digest",
+            form=Choice(Period),
+            description="How often a digest of all that is open is sent: off, daily or weekly, on Mondays.",
+        ),
+        Key(name="digest_hour", form=Integer(0, 23), description="From which hour of the day in UTC it is sent."),
     ),
 )

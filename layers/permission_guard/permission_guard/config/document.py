@@ -91,6 +91,14 @@ class FunctionTags:
     rules: tuple[str, ...] = ()
 
 
+class Period(StrEnum):
+    """How often a digest of everything that is open is sent."""
+
+    OFF = "off"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
 @record(kw_only=True)
 class AlertLimit:
     """How many messages each alert channel gets in which time: in no window of `minutes` more than `messages`."""
@@ -101,10 +109,15 @@ class AlertLimit:
 
 @record(kw_only=True)
 class Alerts:
-    """Which findings send an alert, and how many messages a channel gets."""
+    """Which findings send an alert, how many messages a channel gets, and how often a digest of what is open is sent.
+
+    `digest_hour` is in UTC. A weekly digest is sent on Mondays.
+    """
 
     min_severity: Severity = Severity.LOW
     limit: AlertLimit = field(default_factory=AlertLimit)
+    digest: Period = Period.WEEKLY
+    digest_hour: int = 7
 
 
 @record(kw_only=True)

@@ -269,7 +269,7 @@ GUARD: Final = ObjectOf(
         Key(
             name="alerts",
             form=ALERTS,
-            description="Which findings send an alert, and how many messages a channel gets.",
+            description="Which findings send an alert, how many messages a channel gets, and when digests are sent.",
         ),
         Key(
             name="tickets",

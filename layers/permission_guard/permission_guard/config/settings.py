@@ -139,7 +139,7 @@ class SweepSettings:
 class MaintenanceSettings:
     """The settings of the maintenance function. `stack_name` is for the commands that its digests show.
 
-    `ticket_queue_url` is None if no tickets are opened.
+    `ticket_queue_url` is None if no tickets are opened. `dead_letter_queue_urls` are all of the stack.
     """
 
     findings_table: str
@@ -147,6 +147,7 @@ class MaintenanceSettings:
     alert_queue_url: str
     stack_name: str
     ticket_queue_url: str | None = None
+    dead_letter_queue_urls: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -157,6 +158,7 @@ class MaintenanceSettings:
             alert_queue_url=_required(environment, "ALERT_QUEUE_URL"),
             stack_name=_required(environment, "STACK_NAME"),
             ticket_queue_url=environment.get("TICKET_QUEUE_URL") or None,
+            dead_letter_queue_urls=tuple(filter(None, environment.get("DEAD_LETTER_QUEUE_URLS", "").split(","))),
         )
 
 

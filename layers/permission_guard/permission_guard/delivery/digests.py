@@ -36,6 +36,7 @@ def compose_digest(digest: Digest) -> Message:
         },
         title=one_line(digest.title, _TITLE),
         severity=digest.severity,
+        findings=digest.findings,
         happened=one_line(digest.summary, _LINE * 2),
         sections=tuple(sections),
         references=(Fact("Account", (f"{account}, {region}",)), Fact("Digest id", (digest.id,))),

@@ -81,6 +81,7 @@ def waiting_finding(finding: Finding, before: WaitingFinding | None) -> WaitingF
         region=cut(finding.region, _TEXT),
         title=cut(finding.title, _TEXT),
         status=finding.status,
+        owner=cut(finding.owner, _TEXT),
         transitions=(*earlier[:1], *(*earlier[1:], finding.transition)[-_TRANSITIONS:]),
     )
 

@@ -71,6 +71,7 @@ def waiting_digest(
             ),
             parts=tuple(builder.parts()),
             command=command,
+            findings=tuple(item.id for item in shown),
             severity=max(open_ones, key=_RANKS.__getitem__) if open_ones else None,
         ),
         shown,

@@ -65,6 +65,18 @@ def review(
     return Review(after, tuple(expiring), tuple(stale), about)
 
 
+def needing_attention(
+    memory: Mapping[str, ExceptionMemory], config: GuardConfig, *, account: str, now: str
+) -> tuple[list[ExceptionEntry], list[ExceptionEntry]]:
+    """Return the exceptions that expire soon, and those that match nothing, whether or not they were reported."""
+    time = datetime.fromisoformat(now)
+    own = [entry for entry in config.exceptions if not entry.accounts or account in entry.accounts]
+    unreported = {name: replace(one, warned_of="", reported="") for name, one in memory.items()}
+    known = {entry.id: unreported.get(entry.id) or ExceptionMemory(first_seen=now) for entry in own}
+    expiring = [entry for entry in own if _is_to_warn_of(entry, known[entry.id], time)]
+    return expiring, [entry for entry in own if _is_to_report(entry, known[entry.id], time)]
+
+
 def exceptions_digest(found: Review, *, account: str, region: str, now: str, revision: int) -> Digest | None:
     """Return the digest about exceptions, None if there is nothing to report.
 

@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from permission_guard.errors import ConflictError
-from permission_guard.findings.baseline import Baselines, BaselineStatus
+from permission_guard.findings.baseline import BaselineStatus
 from permission_guard.findings.conflicts import retry_on_conflict
 from permission_guard.findings.watch import is_watched
 from permission_guard.maintenance.baseline import BaselineTally
 from permission_guard.maintenance.exceptions import exceptions_digest, review
-from permission_guard.maintenance.state import MaintenanceStates
+from permission_guard.maintenance.summaries import Sources, summarize
+from permission_guard.maintenance.summary import period_of
 from permission_guard.maintenance.suppressions import configuration_digest, of_open, of_suppressed
 from permission_guard.maintenance.tickets import request_reviews
 from permission_guard.maintenance.watches import watch
@@ -23,18 +24,26 @@ from permission_guard.model.findings import Status
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from permission_guard.config.document import GuardConfig
     from permission_guard.findings.baseline import Baseline
     from permission_guard.findings.checkpoint import StoredFindings
     from permission_guard.findings.lifecycle import Change
     from permission_guard.maintenance.state import MaintenanceState
+    from permission_guard.maintenance.stores import (
+        DeadLetterCounts,
+        DigestSender,
+        Findings,
+        FirstList,
+        MaintenanceStore,
+        WaitingChannels,
+    )
     from permission_guard.maintenance.tickets import ReviewQueue
     from permission_guard.model.digests import Digest
     from permission_guard.model.findings import Finding
     from permission_guard.model.metrics import MetricReader
-    from permission_guard.model.targets import FindingTarget, FunctionTarget
+    from permission_guard.model.targets import FindingTarget
 
 MIN_MILLIS: Final = 60_000
 """The remaining time below which nothing else is started: one target takes milliseconds, a throttled one seconds."""
@@ -46,56 +55,6 @@ _COMPARISONS: Final = 2
 """How many runs compare open findings with a new configuration: a check may have used the one before meanwhile."""
 
 _FUNCTIONS_A_PART: Final = 50
-
-
-class Findings(Protocol):
-    """Reads and changes findings."""
-
-    def keys_of(self, status: Status) -> Iterable[tuple[FindingTarget, str]]:
-        """List the target and the id of each finding with a status."""
-
-    def applied_since(self, since: str) -> Iterable[tuple[FindingTarget, str]]:
-        """List the target and the id of each finding with a fix that was applied since a time."""
-
-    def findings_of(self, target: FindingTarget) -> StoredFindings:
-        """Return every recorded finding of a function or a role."""
-
-    def put_finding(self, change: Change) -> None:
-        """Write one finding. ConflictError if it changed since it was read."""
-
-
-class FirstList(Protocol):
-    """The functions that the first sweep has listed."""
-
-    def functions(self) -> Sequence[FunctionTarget] | None:
-        """Return the functions, in the order of their ARNs; None if the list is not complete yet."""
-
-
-class MaintenanceStore(MaintenanceStates, Baselines, Protocol):
-    """Stores the state, the baseline and digests; says which functions were checked."""
-
-    def put_digest(self, digest: Digest) -> None:
-        """Store a digest, unless one with its id is stored already."""
-
-    def unchecked(self, functions: Sequence[FunctionTarget]) -> Sequence[FunctionTarget]:
-        """Return which functions were not checked in both directions."""
-
-
-class WaitingChannels(Protocol):
-    """Says for which alert channels something waits."""
-
-    def channels(self) -> Sequence[str]:
-        """Return the names of the channels for which something waits."""
-
-
-class DigestSender(Protocol):
-    """Has digests sent."""
-
-    def send_waiting(self, channel: str) -> None:
-        """Have what waits for an alert channel sent, as far as the channel's limit allows."""
-
-    def send_digest(self, digest_id: str) -> None:
-        """Have a stored digest sent; it is sent once, however often this is called."""
 
 
 class Outcome(StrEnum):
@@ -141,6 +100,7 @@ class Maintainer:
         metrics: MetricReader,
         *,
         waiting: WaitingChannels,
+        dead_letters: DeadLetterCounts,
         config: Callable[[], GuardConfig],
         clock: Callable[[], str],
         account: str,
@@ -154,6 +114,7 @@ class Maintainer:
         self._queue = queue
         self._metrics = metrics
         self._waiting = waiting
+        self._dead_letters = dead_letters
         self._config = config
         self._clock = clock
         self._account = account
@@ -170,6 +131,7 @@ class Maintainer:
             state = self._watched(state, run)
             state = self._exceptions(self._comparison(self._suppressed(state, run), run), run)
             state = self._reviewed(state, run)
+            state = self._summary(state, run)
             self._store.put_state(state)
             self._baseline(run)
         except ConflictError:
@@ -276,6 +238,20 @@ class Maintainer:
         run.reviews += done.reviews
         run.failures += [done.failure] if done.failure else []
         return done.state
+
+    def _summary(self, state: MaintenanceState, run: _Run) -> MaintenanceState:
+        """Send the digest of all that is open, once in each period; the first period ends without one."""
+        now = self._clock()
+        period = period_of(run.config.alerts, now)
+        if not period or period == state.summarized or run.is_stopped:
+            return state
+        if state.summarized:
+            place = {"account": self._account, "region": self._region}
+            sources = Sources(self._findings, self._store, self._first_list, self._dead_letters)
+            made = summarize(sources, state, run.config, period, **place, now=now, command=self._command)
+            run.failures += made.failures
+            self._send(made.digest, run)
+        return replace(state, summarized=period)
 
     def _baseline(self, run: _Run) -> None:
         baseline, now = self._store.baseline(), self._clock()

@@ -39,7 +39,8 @@ class MaintenanceState:
     `watches` are the ids of the digests about watched fixes that were sent. `watched_after` is the id of the finding up
     to whose fix they were watched, empty if all were. `reviewed_on` is the day for which tickets were last
     requested to be read, and `reviewed_after` the target and the id of the finding up to which they were, empty if all
-    were. `revision` counts the writes.
+    were. `summarized` is the period of the last digest of what is open, empty before the first one. `revision` counts
+    the writes.
     """
 
     revision: int = 0
@@ -52,6 +53,7 @@ class MaintenanceState:
     watched_after: str = ""
     reviewed_on: str = ""
     reviewed_after: str = ""
+    summarized: str = ""
 
     def to_document(self) -> dict[str, JSON]:
         """Return the state as JSON values."""

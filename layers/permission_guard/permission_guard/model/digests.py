@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from permission_guard.model.targets import JSON
 
-DIGEST_ID: Final = re.compile(r"(baseline|exceptions|watch|waiting)-[0-9a-f]{32}")
+DIGEST_ID: Final = re.compile(r"(baseline|exceptions|summary|waiting|watch)-[0-9a-f]{32}")
 
 
 class DigestKind(StrEnum):
@@ -28,6 +28,7 @@ class DigestKind(StrEnum):
     EXCEPTIONS = "exceptions"
     WATCH = "watch"
     WAITING = "waiting"
+    SUMMARY = "summary"
 
 
 @record
@@ -43,7 +44,8 @@ class Digest:
     """A digest of one account and region. `command` lists what the digest is about, empty if no command does.
 
     `severity` is the worst one of the open findings that it is about; None if nothing needs attention for itself.
-    `created_at` is ISO-8601 in UTC. The texts contain names that others chose.
+    `findings` are the ids of the findings that it is in the place of alerts about. `created_at` is ISO-8601 in UTC. The
+    texts contain names that others chose.
     """
 
     id: str
@@ -56,12 +58,19 @@ class Digest:
     parts: tuple[DigestPart, ...] = ()
     command: str = ""
     severity: Severity | None = None
+    findings: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, JSON]:
         """Return the digest as JSON values."""
         parts = [{"title": part.title, "lines": list(part.lines)} for part in self.parts]
         severity = str(self.severity) if self.severity else None
-        return {**asdict(self), "kind": str(self.kind), "parts": parts, "severity": severity}
+        return {
+            **asdict(self),
+            "kind": str(self.kind),
+            "parts": parts,
+            "severity": severity,
+            "findings": list(self.findings),
+        }
 
     @classmethod
     def from_document(cls, document: Mapping[str, JSON]) -> Self:
@@ -69,6 +78,7 @@ class Digest:
         fields = known_fields(cls, document)
         fields["kind"] = DigestKind(fields["kind"])
         fields["parts"] = tuple(_part(part) for part in fields.get("parts", ()))
+        fields["findings"] = tuple(map(str, fields.get("findings", ())))
         fields["severity"] = Severity(fields["severity"]) if fields.get("severity") else None
         datetime.fromisoformat(fields["created_at"])
         if not DIGEST_ID.fullmatch(fields["id"]):

@@ -13,7 +13,7 @@ from permission_guard.delivery.formats.plain import text_within
 from permission_guard.delivery.ledger import Claim, DeliveryOutcome, DeliveryResult
 from permission_guard.delivery.tickets.base import channel_of, update_ticket
 from permission_guard.delivery.tickets.review import review_ticket
-from permission_guard.delivery.tickets.summaries import update_summaries
+from permission_guard.delivery.tickets.summaries import update_summary
 from permission_guard.delivery.tickets.summary import MOST_SHOWN, Summary, Waiting, WaitingEnd, message_of
 from permission_guard.delivery.tickets.titles import title, title_with_severity
 from permission_guard.delivery.tickets.waiting_list import WaitingList
@@ -93,10 +93,8 @@ class World:
 
     def summarize(self, *, is_review: bool = False) -> list[DeliveryOutcome]:
         """Write the summary."""
-        systems = [self.tickets]
-        results = update_summaries(
-            systems, self.store, self.ledger, is_review=is_review, clock=lambda: datetime.now(UTC)
-        )
+        found = self.store.findings(CHANNEL, self.now)
+        results = [update_summary(found, self.tickets, self.ledger, is_review=is_review)] if found else []
         return [one.outcome for one in results]
 
     @property
@@ -164,6 +162,16 @@ def test_later_findings_are_added_and_resolved_ones_are_shown() -> None:
     assert f"PG201 123456789012 {numbered(7).id} problem 7\n" in text
     assert "No longer waiting: 1" in text
     assert f"PG201 123456789012 {numbered(2).id} problem 2 is resolved" in text
+
+
+def test_what_no_longer_waits_requests_the_summary_once() -> None:
+    """Otherwise it would be shown as waiting until the next flood. A finding that never waited requests nothing."""
+    world = a_flood(3)
+    requests = world.requests
+    world.deliver(resolved(2))
+    world.deliver(resolved(2, revision=3))
+    world.deliver(resolved(0))
+    assert world.requests == requests + 1
 
 
 def test_with_room_again_each_finding_gets_its_ticket_and_the_summary_is_resolved() -> None:

@@ -123,14 +123,28 @@ class MaintenanceTable(DigestReader):
             checked |= self._written(part)
         return tuple(function for function, own in keys.items() if not checked.issuperset(map(_texts, own)))
 
+    def unknowns(self, functions: Sequence[FunctionTarget]) -> list[str]:
+        """Return what the last checks of functions could not evaluate: each rule with its reason."""
+        every = iter([_check_key(function, direction) for function in functions for direction in Direction])
+        found: list[str] = []
+        while part := list(islice(every, limits.BATCH_GET_ITEMS)):
+            for item in self._items(part, "unknowns"):
+                with suppress(*UNREADABLE):
+                    found += [str(one["S"]) for one in item["unknowns"]["L"]]
+        return found
+
     def _written(self, keys: list[Any]) -> set[tuple[str, str]]:
         """Return the keys of the checks that were written."""
-        found: set[tuple[str, str]] = set()
+        return {_texts(item) for item in self._items(keys, "written") if "written" in item}
+
+    def _items(self, keys: list[Any], attribute: str) -> list[Mapping[str, Any]]:
+        """Return the items with some keys: their keys and one attribute."""
+        found: list[Mapping[str, Any]] = []
         for _ in range(_TRIES):
             reply = self._dynamodb.batch_get_item(
-                RequestItems={self._name: {"Keys": keys, "ProjectionExpression": "pk, sk, written"}}
+                RequestItems={self._name: {"Keys": keys, "ProjectionExpression": f"pk, sk, {attribute}"}}
             )
-            found |= {_texts(item) for item in reply["Responses"].get(self._name, ()) if "written" in item}
+            found += reply["Responses"].get(self._name, ())
             unprocessed: Any = reply.get("UnprocessedKeys", {}).get(self._name, {})
             keys = unprocessed.get("Keys", [])
             if not keys:

@@ -12,7 +12,7 @@ from permission_guard.delivery.routed_ledger import RoutedLedger
 from permission_guard.delivery.routes import tickets_of
 from permission_guard.delivery.tickets.base import admit_all, update_ticket
 from permission_guard.delivery.tickets.review import review_ticket
-from permission_guard.delivery.tickets.summaries import update_summaries
+from permission_guard.delivery.tickets.summaries import update_summary
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ class RoutedTickets:
 
     def summarize(self, *, is_review: bool) -> Sequence[DeliveryResult]:
         """Write the summary of the findings without a ticket of each system that has some."""
+        limited = [one for one in self.systems if one.name in self.waiting]
+        found = {one.name: self.store.findings(one.channel, datetime.now(UTC)) for one in limited}
 
         def summarize(named: NamedSystem) -> DeliveryResult:
-            results = update_summaries([named.make()], self.store, self.ledger, is_review=is_review)
-            return next(iter(results), DeliveryResult(channel=named.channel, outcome=DeliveryOutcome.UP_TO_DATE))
+            return update_summary(found[named.name], named.make(), self.ledger, is_review=is_review)
 
-        now = datetime.now(UTC)
-        limited = [one for one in self.systems if one.name in self.waiting and self.store.findings(one.channel, now)]
-        return to_every_channel(limited, summarize, what="the summary of the findings without a ticket")
+        systems = [one for one in limited if found[one.name]]
+        return to_every_channel(systems, summarize, what="the summary of the findings without a ticket")
 
     def _update(
         self, finding: Finding, current: Current, ledger: DeliveryLedger, system: TicketSystem

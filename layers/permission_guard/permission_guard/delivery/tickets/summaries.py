@@ -18,30 +18,25 @@ if TYPE_CHECKING:
 
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.tickets.base import TicketSystem
-    from permission_guard.delivery.tickets.waiting_list import WaitingStore
+    from permission_guard.delivery.tickets.summary import Waiting
 
 
-def update_summaries(
-    systems: Sequence[TicketSystem],
-    store: WaitingStore,
+def update_summary(
+    findings: Sequence[Waiting],
+    system: TicketSystem,
     ledger: DeliveryLedger,
     *,
     is_review: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> list[DeliveryResult]:
-    """Write the summary of each system, once for each change of the findings that wait; a review also reads it.
+) -> DeliveryResult:
+    """Write the summary of a system, once for each change of the findings that wait; a review also reads it.
 
-    A summary that a limit keeps from being opened is tried again with the next change and at the next review.
+    There is at least one finding. A summary that a limit keeps from being opened is tried again with the next change
+    and at the next review.
     """
-    results: list[DeliveryResult] = []
-    for system in systems:
-        found = store.findings(channel_of(system), clock())
-        if not found:
-            continue
-        summary = Summary.of(channel_of(system), found)
-        deliver = partial(_deliver, summary, system, ledger, clock)
-        results.append(review_ticket(summary, system, ledger, deliver, clock=clock) if is_review else deliver())
-    return results
+    summary = Summary.of(channel_of(system), findings)
+    deliver = partial(_deliver, summary, system, ledger, clock)
+    return review_ticket(summary, system, ledger, deliver, clock=clock) if is_review else deliver()
 
 
 def _deliver(

@@ -36,7 +36,7 @@ class WaitingEnd(StrEnum):
     TICKET = "has a ticket of its own"
     RESOLVED = "is resolved"
     SUPPRESSED = "is suppressed"
-    WITHHELD = "is below the lowest severity of tickets"
+    WITHHELD = "needs no ticket here"
 
 
 @record(kw_only=True)

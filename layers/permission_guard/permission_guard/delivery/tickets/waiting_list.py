@@ -74,7 +74,7 @@ class WaitingList:
             self._end(finding, WaitingEnd.RESOLVED if finding.status is Status.RESOLVED else WaitingEnd.SUPPRESSED)
 
     def withheld(self, finding: Finding) -> None:
-        """Record that a finding does not wait, if it did: its severity is below the lowest one of tickets."""
+        """Record that a finding does not wait, if it did: its severity is too low, or no route names the system."""
         self._end(finding, WaitingEnd.WITHHELD)
 
     def _end(self, finding: Finding, end: WaitingEnd) -> None:
