@@ -175,7 +175,7 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/tables/finding_reader", "finding")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
         | again
-        | uses("aws/senders/event_queue", "send_test", service="sqs"),
+        | uses("aws/senders/function_calls"),
         "ValidateConfigFunction": OWN_LOGS,
     }
 
@@ -329,10 +329,16 @@ def _writes(actions: set[str]) -> set[str]:
     }
 
 
-def test_only_the_schedule_may_invoke_a_function_and_only_its_own(template: Template) -> None:
-    """It may keep a failed start, too, and nothing else."""
+def test_only_the_schedule_and_tests_of_channels_invoke_functions(
+    template: Template, deployed: Callable[..., Template]
+) -> None:
+    """The schedule may keep a failed start, too, and nothing else. Without tickets there is nothing to test there."""
     found = {role for role in template.of_type("AWS::IAM::Role") if INVOKE in template.allowed(role)}
-    assert found == {"MaintenanceScheduleRole"}
+    assert found == {"MaintenanceScheduleRole", "ManageFindingsRole"}
+    assert _on(template, "ManageFindingsRole", INVOKE) == ["OpenTicketFunction", "SendAlertFunction"]
+    without = deployed(TicketSystem="none", TicketSecretArns="")
+    assert _on(without, "ManageFindingsRole", INVOKE) == ["SendAlertFunction"]
+    assert not without.environment_of("ManageFindingsFunction")["OPEN_TICKET_FUNCTION"]
     invoke, keep = (one for one in template.statements("MaintenanceScheduleRole") if one["Sid"] != "UseTheKey")
     assert (invoke["Action"], invoke["Resource"]) == (INVOKE, {"Fn::GetAtt": ["MaintainFindingsFunction", "Arn"]})
     queue = {"Fn::GetAtt": ["MaintenanceDeadLetterQueue", "Arn"]}
@@ -731,7 +737,8 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # as above
             "InvokePolicyQueue": request,
             "ExecutionRoleQueue": request,
-            "AlertQueue": uses("aws/senders/event_queue", "send_test", service="sqs"),
+            "SendAlertFunction": uses("aws/senders/function_calls"),
+            "OpenTicketFunction": uses("aws/senders/function_calls"),
         },
     }
     with_key = {

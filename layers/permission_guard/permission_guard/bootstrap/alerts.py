@@ -17,7 +17,6 @@ from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_channels import named_channels
 from permission_guard.bootstrap.patience import patience
 from permission_guard.config.settings import AlertSettings
-from permission_guard.delivery.alerts.alert_tests import send_test
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.digests import send_digest
 from permission_guard.delivery.alerts.routed import AlertRoutes
@@ -31,7 +30,6 @@ from permission_guard.delivery.transitions import deliver_event
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.bus.events import BusEvent
     from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.alerts.channel import AlertChannel
@@ -80,15 +78,8 @@ def digest_sender(environment: Mapping[str, str], config: GuardConfig) -> Callab
         digests=DigestReader(client("dynamodb"), settings.findings_table),
         channels=_channels(settings),
         ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
-        limits=_limits(settings, config),
+        limits=channel_limits(settings, config),
     )
-
-
-def test_sender(environment: Mapping[str, str], config: GuardConfig) -> Callable[[AlertTest], Sequence[DeliveryResult]]:
-    """Return what sends a test message to every channel. ConfigurationError if a setting is missing."""
-    settings = AlertSettings.from_environment(environment)
-    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
-    return partial(send_test, channels=_channels(settings), ledger=ledger, limits=_limits(settings, config))
 
 
 def waiting_sender(
@@ -102,7 +93,7 @@ def waiting_sender(
     dynamodb = client("dynamodb")
     sender = WaitingSender(
         config.alerts.limit,
-        _limits(settings, config),
+        channel_limits(settings, config),
         DeliveryTable(dynamodb, settings.deliveries_table),
         WaitingTable(dynamodb, settings.deliveries_table),
         DigestReader(dynamodb, settings.findings_table),
@@ -120,7 +111,8 @@ def waiting_sender(
     return send_to
 
 
-def _limits(settings: AlertSettings, config: GuardConfig) -> ChannelLimits:
+def channel_limits(settings: AlertSettings, config: GuardConfig) -> ChannelLimits:
+    """Return the limits of all channels."""
     dynamodb, table = client("dynamodb"), settings.deliveries_table
     return ChannelLimits(config.alerts.limit, QuotaTable(dynamodb, table), WaitingTable(dynamodb, table))
 
@@ -135,7 +127,7 @@ def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
         send,
         min_severity=config.alerts.min_severity,
         baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
-        limits=_limits(settings, config),
+        limits=channel_limits(settings, config),
         groups=TargetFindings(client("dynamodb"), settings.findings_table),
     )
 

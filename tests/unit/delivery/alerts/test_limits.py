@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.bus.alert_tests import AlertTest
-from permission_guard.delivery.alerts.alert_tests import send_test
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.digests import send_digest
 from permission_guard.delivery.ledger import Claim, DeliveryOutcome
+from permission_guard.delivery.samples import send_test
 from permission_guard.errors import ConflictError, DeliveryError
+from permission_guard.model.destinations import Destination, DestinationKind, Outcome
 from permission_guard.model.digests import Digest, DigestKind
 from permission_guard.model.findings import Status, Transition
 from tests.fakes import ACCOUNT, REGION
+from tests.inline_pool import InlinePool
 from tests.unit.delivery.examples import OPENED
 from tests.unit.delivery.memory_ledger import unread
 from tests.unit.delivery.memory_limits import Channel, Deliveries
@@ -192,15 +194,17 @@ def test_a_digest_that_no_longer_exists_keeps_nothing_back(deliveries: Deliverie
     assert deliveries.waiting.items("sns") == []
 
 
-def test_a_test_message_without_a_place_is_a_failure(deliveries: Deliveries) -> None:
-    """The queue delivers it again, after the window."""
+def test_a_test_message_without_a_place_is_not_sent(deliveries: Deliveries) -> None:
+    """The result says so, and nothing waits. After the window the same test is sent."""
     channel = Channel(deliveries)
     use_up(deliveries)
-    with pytest.raises(DeliveryError, match="sns has got 3 messages in 10 minutes"):
-        send_test(TEST, [channel], deliveries.ledger, deliveries.limits)
+    to = [(Destination(name="sns", type="sns", kind=DestinationKind.ALERTS), channel)]
+    (result,) = send_test(TEST, to, deliveries.ledger, deliveries.limits, InlinePool)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "sns has got 3 messages in 10 minutes")
+    assert deliveries.waiting.items("sns") == []
     deliveries.later(minutes=11)
-    (result,) = send_test(TEST, [channel], deliveries.ledger, deliveries.limits)
-    assert result.outcome is DELIVERED
+    (result,) = send_test(TEST, to, deliveries.ledger, deliveries.limits, InlinePool)
+    assert result.outcome is Outcome.SENT
 
 
 def test_without_a_place_nothing_of_what_waits_is_lost(deliveries: Deliveries) -> None:

@@ -12,6 +12,7 @@ from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.message import Fact, Message, Section, SectionStyle
 from permission_guard.delivery.states import needs_attention
 from permission_guard.delivery.text import cut, one_line
+from permission_guard.delivery.tickets.sample import TicketSample, compose_sample
 from permission_guard.model.findings import Finding, Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
@@ -150,17 +151,21 @@ class Summary:
         return f"{'More than ' if self.more else ''}{what}: a limit is reached"
 
 
-Ticketed: TypeAlias = Finding | Summary
+Ticketed: TypeAlias = Finding | Summary | TicketSample
 """What a ticket is about."""
 
 
 def message_of(about: Ticketed) -> Message:
-    """Return the message about a finding, or about those that wait."""
+    """Return the message about a finding, about those that wait, or the text of a test ticket."""
+    if isinstance(about, TicketSample):
+        return compose_sample(about)
     return compose(about) if isinstance(about, Finding) else _compose(about)
 
 
 def is_urgent(about: Ticketed) -> bool:
     """Return whether somebody has to act, so that the severity is shown."""
+    if isinstance(about, TicketSample):
+        return False
     return needs_attention(about) if isinstance(about, Finding) else about.status is Status.OPEN
 
 

@@ -17,14 +17,15 @@ from permission_guard.delivery.tickets.summary import Summary, message_of
 from permission_guard.delivery.tickets.titles import title_with_severity
 from permission_guard.errors import UNREADABLE
 from permission_guard.model import limits
+from permission_guard.model.findings import Finding
 
 if TYPE_CHECKING:
     from permission_guard.delivery.tickets.summary import Ticketed
-    from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
 LABEL = "permission-guard"
 SUMMARY_LABEL = "permission-guard-summary"
+TEST_LABEL = "permission-guard-test"
 
 _MARKER = re.compile(r"<!-- permission-guard (\{[^\n]*?\}) -->")
 
@@ -35,8 +36,10 @@ def title(about: Ticketed) -> str:
 
 
 def labels(about: Ticketed) -> list[str]:
-    """Return the labels of an issue: the bot's, and one for the function, the role or summaries, to find it by."""
-    return [LABEL, SUMMARY_LABEL if isinstance(about, Summary) else function_label(about)]
+    """Return the labels of an issue: the bot's, and one to find it by: the function, the role, summaries or tests."""
+    if isinstance(about, Finding):
+        return [LABEL, function_label(about)]
+    return [LABEL, SUMMARY_LABEL if isinstance(about, Summary) else TEST_LABEL]
 
 
 def function_label(finding: Finding) -> str:
