@@ -28,6 +28,25 @@ def test_every_channel_and_every_request_is_patient(monkeypatch: pytest.MonkeyPa
     assert isinstance(tickets._session(), PatientSession)
 
 
+def test_waiting_messages_end_with_the_time_of_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are sent by the same patience."""
+    kept, made = Patience(), dict[str, Any]()
+    monkeypatch.setattr(root, "_patience", lambda: kept)
+    monkeypatch.setattr(alerts, "client", lambda _service: None)
+    monkeypatch.setattr(alerts, "WaitingSender", lambda *_parts, **options: made.update(options))
+    alerts.waiting_sender(
+        {"FINDINGS_TABLE": "findings", "DELIVERIES_TABLE": "deliveries", "STACK_NAME": "guard"},
+        GuardConfig(),
+        "123456789012",
+        "us-east-1",
+    )
+    kept.begin(lambda: 36_999)
+    kept.begin_message(2)
+    assert not made["has_time"]()
+    kept.begin_message(1)
+    assert made["has_time"]()
+
+
 @pytest.mark.parametrize("function", ["send_alert", "open_ticket"])
 def test_a_function_begins_no_message_without_time(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It returns the whole batch, and reads no setting for it."""

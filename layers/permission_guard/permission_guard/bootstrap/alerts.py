@@ -100,6 +100,7 @@ def waiting_sender(
         account=account,
         region=region,
         command=list_command(settings.stack_name, region),
+        has_time=patience().has_time,
     )
 
     def send_to(name: str) -> Sequence[DeliveryResult]:

@@ -65,6 +65,10 @@ class Patience:
         self._for_others = FOR_MESSAGE if messages > 1 else 0.0
         return self.left() >= FOR_MESSAGE
 
+    def has_time(self) -> bool:
+        """Return whether there is time for one more delivery of this message, and then for the next message."""
+        return self.left() >= FOR_CHANNEL + self._for_others
+
     def left(self) -> float:
         """Return the seconds that are left of the invocation."""
         return self._left()
