@@ -37,7 +37,7 @@ CONFIGURATION = {
     "version": 1,
     "grace_period_seconds": GRACE_PERIOD,
     "baseline": "alert-each",
-    "alerts": {"limit": {"messages": 100, "minutes": 1}},
+    "alerts": {"limit": {"messages": 1000, "minutes": 1}},
 }
 """The configuration document of the stack, unless a test pushes another one."""
 

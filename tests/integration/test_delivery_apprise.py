@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
@@ -12,19 +13,22 @@ from permission_guard.config.document import AlertLimit
 from permission_guard.delivery.alerts.apprise import transport
 from permission_guard.delivery.alerts.apprise.channel import AppriseChannel
 from permission_guard.delivery.alerts.apprise.targets import FORMS, targets
+from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.waiting import WaitingItem, waiting_finding
-from permission_guard.delivery.waiting_digests import waiting_digest
+from permission_guard.delivery.waiting_digests import WaitingDigest, waiting_digest
 from permission_guard.errors import ConfigurationError, DeliveryError
 from permission_guard.model.verdicts import Severity
 from tests.integration.alerts.apprise import HOSTS, SECRET, URLS, AppriseServices
 from tests.integration.alerts.contract import CONSOLE, MESSAGES, OTHER
 from tests.integration.alerts.http_contract import Clock, HttpAlertChannelContract, TextSecret
 from tests.integration.tickets.http_server import Answer, Vendor
+from tests.unit.delivery.alerts.test_together import Groups
 from tests.unit.delivery.examples import APPLIED, OPENED, RESOLVED
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.message import Message
@@ -175,19 +179,61 @@ def test_each_finding_of_a_message_has_an_incident_of_its_own(peer: AppriseServi
     assert [one.content["dedup_key"] for one in peer.vendor.requests] == [OPENED.id, OTHER.id]
 
 
-def waiting(*findings: Finding, unreadable: int = 0) -> Message:
-    """Return the digest of findings that waited, some of them unreadable."""
-    unread = [WaitingItem(id=f"{number:032x}", stored=None) for number in range(unreadable)]
+LONG: Final = "\N{OK HAND SIGN}" * 300
+
+
+@pytest.mark.parametrize("scheme", URLS)
+@pytest.mark.parametrize("title", [OPENED.title, LONG, "<&*" * 100], ids=["usual", "long", "escaped"])
+def test_a_digest_of_what_waited_has_no_more_findings_than_the_service_shows(
+    peer: AppriseServices, scheme: str, title: str
+) -> None:
+    """What it reports waits no longer. The others are in the next one."""
+    channel = AppriseChannel(Urls(URLS[scheme]), name="others")
+    findings = [replace(OPENED, id=f"{number:032x}", title=title, rule_name=title) for number in range(24)]
     items = [WaitingItem(id=one.id, stored=one.id, finding=waiting_finding(one, None)) for one in findings]
+    while items:
+        made = digest_of(items, shows_all=channel.shows_all)
+        before = len(peer.vendor.requests)
+        channel.send(made.message, None)
+        sent = json.dumps([one.content for one in peer.vendor.requests[before:]])
+        assert made.items
+        assert all(item.id in sent for item in made.items)
+        assert len(peer.vendor.requests) - before <= 20
+        items = [item for item in items if item not in made.items]
+
+
+@pytest.mark.parametrize("scheme", URLS)
+def test_a_message_about_a_group_has_no_more_findings_than_the_service_shows(
+    peer: AppriseServices, scheme: str
+) -> None:
+    """The events of the others send them."""
+    channel, ledger = AppriseChannel(Urls(URLS[scheme]), name="others"), MemoryLedger()
+    findings = [replace(OPENED, id=f"{number:032x}") for number in range(12)]
+    for one in findings:
+        send(one, unread, [channel], ledger, groups=Groups(*findings))
+    sent = json.dumps([request.content for request in peer.vendor.requests])
+    assert all(one.id in sent for one in findings)
+
+
+def digest_of(items: Sequence[WaitingItem], **more: Any) -> WaitingDigest:
+    """Return the next digest."""
     return waiting_digest(
-        [*items, *unread],
+        items,
         "oncall",
         AlertLimit(),
         account="123456789012",
         region="us-east-1",
         now="2026-11-20T09:00:00+00:00",
         command="permission-guard findings list",
-    ).message
+        **more,
+    )
+
+
+def waiting(*findings: Finding, unreadable: int = 0) -> Message:
+    """Return the digest of findings that waited, some of them unreadable."""
+    unreadable_ones = [WaitingItem(id=f"{number:032x}", stored=None) for number in range(unreadable)]
+    items = [WaitingItem(id=one.id, stored=one.id, finding=waiting_finding(one, None)) for one in findings]
+    return digest_of([*items, *unreadable_ones]).message
 
 
 def test_a_digest_changes_each_incident_by_the_state_of_its_own_finding(peer: AppriseServices) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from permission_guard.config.document import AlertLimit
+from permission_guard.delivery.alerts.amazon_q.channel import AmazonQChannel
+from permission_guard.delivery.alerts.amazon_q.message import notification
+from permission_guard.delivery.alerts.channel import shows_all
+from permission_guard.delivery.alerts.lazy import LazyChannel
 from permission_guard.delivery.alerts.slack.message import payload
 from permission_guard.delivery.alerts.sns.message import publication
 from permission_guard.delivery.waiting import WaitingItem, waiting_finding
@@ -32,7 +37,7 @@ def waits(number: int, **more: Any) -> WaitingItem:
     return WaitingItem(id=finding.id, stored=str(number), finding=waiting_finding(finding, None))
 
 
-def digest_of(items: Sequence[WaitingItem], limit: AlertLimit = LIMIT) -> WaitingDigest:
+def digest_of(items: Sequence[WaitingItem], limit: AlertLimit = LIMIT, **more: Any) -> WaitingDigest:
     """Return the next digest."""
     return waiting_digest(
         items,
@@ -42,6 +47,7 @@ def digest_of(items: Sequence[WaitingItem], limit: AlertLimit = LIMIT) -> Waitin
         region="us-east-1",
         now="2026-11-20T09:00:00+00:00",
         command=COMMAND,
+        **more,
     )
 
 
@@ -145,6 +151,22 @@ def test_every_finding_is_shown_whole_by_every_channel(items: list[WaitingItem])
         assert "Omitted" not in slack
         assert len(payload(message)["blocks"]) <= 50
     assert len(made) < len(items) / 10
+
+
+@pytest.mark.parametrize("title", [OPENED.title, WIDE * 300, "<&*" * 100], ids=["usual", "long", "escaped"])
+def test_amazon_q_shows_every_finding_of_a_digest(title: str) -> None:
+    """Also through a channel that is not made before. Its text is shorter than that of Slack."""
+    client: Any = None  # nothing is sent
+    channel = LazyChannel("chat", lambda: AmazonQChannel(client, "arn:aws:sns:us-east-1:1:chat", name="chat"))
+    items = [waits(number, title=title, rule_name=title) for number in range(90)]
+    sizes: list[int] = []
+    while items:
+        made = digest_of(items, shows_all=partial(shows_all, channel))
+        sizes.append(len(made.items))
+        shown = notification(made.message, "")
+        assert all(item.id in shown for item in made.items)
+        items = [one for one in items if one not in made.items]
+    assert len(sizes) > 1
 
 
 def test_a_digest_that_is_not_the_last_one_says_how_many_follow() -> None:

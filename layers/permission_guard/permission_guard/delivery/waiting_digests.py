@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.delivery.digests import compose_digest
+from permission_guard.delivery.message import Fact
 from permission_guard.delivery.states import STATES
 from permission_guard.delivery.text import one_line
 from permission_guard.model.digests import Digest, DigestKind, DigestPart, digest_id
@@ -14,7 +15,7 @@ from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from permission_guard.config.document import AlertLimit
     from permission_guard.delivery.message import Message
@@ -26,6 +27,8 @@ MOST_PARTS: Final = 30
 """How many lists a digest may have: a Slack message has 50 blocks."""
 MOST_FINDINGS: Final = 90
 """How many findings a digest may report: the table removes all of them in one transaction of 100 writes."""
+_FEWER: Final = 3
+"""If a digest is too long for a channel, the next try has three quarters of its findings."""
 _BYTES_A_PART: Final = 2_300
 """Slack shows 2,500 characters of a list."""
 _TITLE: Final = 120
@@ -54,17 +57,48 @@ class WaitingDigest:
         if len(severities) == len(self.items):
             attributes["severity"] = (str(max(severities, key=_RANKS.__getitem__)),)
         over = frozenset(item.id for item in self.items if item.finding and item.finding.is_over)
-        return replace(composed, attributes=attributes, over=over)
+        references = composed.references
+        if len(self.items) == 1:  # its line may be too long for a channel, but a reference is never left out
+            references = (Fact("Finding id", (one_line(self.items[0].id, _TITLE),)), *references)
+        return replace(composed, attributes=attributes, over=over, references=references)
 
 
 def waiting_digest(
-    items: Sequence[WaitingItem], channel: str, limit: AlertLimit, *, account: str, region: str, now: str, command: str
+    items: Sequence[WaitingItem],
+    channel: str,
+    limit: AlertLimit,
+    *,
+    account: str,
+    region: str,
+    now: str,
+    command: str,
+    shows_all: Callable[[Message], bool] = lambda _message: True,
 ) -> WaitingDigest:
     """Return the digest of the worst of the findings that wait; there is at least one.
 
     What does not fit into it is for the next one. Findings whose items cannot be read are named by their ids, first.
+    `shows_all` says whether the channel shows every finding of a message: the digest has no more of them.
     """
-    builder = _Builder()
+    most = MOST_FINDINGS
+    while True:
+        made = _digest(items, channel, limit, most, account=account, region=region, now=now, command=command)
+        if len(made.items) == 1 or shows_all(made.message):
+            return made
+        most = len(made.items) * _FEWER // (_FEWER + 1)
+
+
+def _digest(
+    items: Sequence[WaitingItem],
+    channel: str,
+    limit: AlertLimit,
+    most: int,
+    *,
+    account: str,
+    region: str,
+    now: str,
+    command: str,
+) -> WaitingDigest:
+    builder = _Builder(most)
     for group in _groups(items):
         if not builder.add(group):
             break
@@ -97,10 +131,11 @@ def waiting_digest(
 
 
 class _Builder:
-    """Collects groups of findings until the digest is full."""
+    """Collects groups of findings until the digest is full; it reports at most `most`."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.items: list[WaitingItem] = []
+        self._most = most
         self._left = MOST_BYTES
         self._lists: list[tuple[str, int, list[str]]] = []
 
@@ -112,7 +147,7 @@ class _Builder:
             needed = _size(line)
             is_new = not lines or size + needed > _BYTES_A_PART
             needed += _size(name) + _SUFFIX if is_new else 0
-            is_full = len(self.items) == MOST_FINDINGS or (is_new and len(self._lists) == MOST_PARTS)
+            is_full = len(self.items) == self._most or (is_new and len(self._lists) == MOST_PARTS)
             if is_full or needed > self._left:
                 return False
             if is_new:

@@ -270,6 +270,24 @@ def test_a_crash_after_the_digest_was_sent_repeats_it_with_the_same_key(
     assert deliveries.waiting.items("sns") == []
 
 
+def test_what_a_channel_does_not_show_waits_on(deliveries: Deliveries) -> None:
+    """It is in the next digest."""
+    deliveries.limit = replace(deliveries.limit, messages=100)
+
+    class SmallChannel(Channel):
+        def shows_all(self, message: Any) -> bool:
+            return len(message.findings) <= 4
+
+    channel = SmallChannel(deliveries)
+    use_up(deliveries)
+    for number in range(6):
+        alert(deliveries, numbered(number), channel)
+    deliveries.later(minutes=11)
+    deliveries.send_waiting(channel)
+    assert [len(message.findings) for message in channel.messages] == [4, 2]
+    assert deliveries.waiting.items("sns") == []
+
+
 @pytest.mark.parametrize(("messages", "sent"), [(1, 3), (2, 2), (3, 2)])
 def test_a_run_takes_the_time_that_the_invocation_has_left(deliveries: Deliveries, messages: int, sent: int) -> None:
     """And leaves some for the next message of the batch. What still waits is for the next run."""

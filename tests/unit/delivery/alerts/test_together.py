@@ -168,6 +168,20 @@ def test_where_there_are_threads_only_findings_of_one_thread_are_together() -> N
     ]
 
 
+def test_a_message_has_no_more_findings_than_the_channel_shows() -> None:
+    """The others are released: their own events send them."""
+
+    class SmallChannel(Channel):
+        def shows_all(self, message: Message) -> bool:
+            return len(message.findings) <= 2
+
+    channel, ledger = SmallChannel(), MemoryLedger()
+    batch = (OPENED, SECOND, THIRD)
+    outcomes = [alert(one, channel, ledger, *batch) for one in batch]
+    assert channel.sent == [keys(OPENED, SECOND), keys(THIRD)]
+    assert outcomes[1:] == [DeliveryOutcome.ALREADY_DELIVERED, DeliveryOutcome.DELIVERED]
+
+
 def test_without_threads_the_last_messages_do_not_matter() -> None:
     """Every message of a mail is a new one."""
     channel, ledger = Channel(), MemoryLedger()

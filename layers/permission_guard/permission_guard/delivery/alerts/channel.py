@@ -26,3 +26,14 @@ class AlertChannel(Protocol):
 def has_threads(channel: AlertChannel) -> bool:
     """Return whether later messages about a finding follow its first one: the channel has an attribute that says so."""
     return bool(getattr(channel, "has_threads", False))
+
+
+def shows_all(channel: AlertChannel, message: Message) -> bool:
+    """Return whether a channel shows every finding of a message: one with little room has a method that says so."""
+    check = getattr(channel, "shows_all", None)
+    return check is None or bool(check(message))
+
+
+def has_all(message: Message, text: str) -> bool:
+    """Return whether a text has the id of every finding of a message."""
+    return all(one in text for one in message.findings)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.delivery.alerts.channel import shows_all
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,6 +27,13 @@ class LazyChannel:
 
     def send(self, message: Message, reference: str | None) -> str | None:
         """Send a message; what `make` raises, or DeliveryError when the system did not accept it."""
+        return self._channel().send(message, reference)
+
+    def shows_all(self, message: Message) -> bool:
+        """Return whether the channel shows every finding of a message; what `make` raises."""
+        return shows_all(self._channel(), message)
+
+    def _channel(self) -> AlertChannel:
         if self._made is None:
             self._made = self._make()
-        return self._made.send(message, reference)
+        return self._made

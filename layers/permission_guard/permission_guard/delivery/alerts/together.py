@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.delivery.alerts.channel import has_threads
+from permission_guard.delivery.alerts.channel import has_threads, shows_all
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.groups import group_id, group_key
 from permission_guard.delivery.ledger import Claim, claimed, expires_at
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.limits import Limits
+    from permission_guard.delivery.message import Message
     from permission_guard.model.findings import Finding
 
 MOST: Final = 20
@@ -74,7 +75,7 @@ class Together:
             self._limits.take(self._channel.name, spare=FOR_DIGESTS)
         try:
             self._claim_others_of(finding, reference)
-            message = compose(finding, *(other for _, other in self._claimed))
+            message = self._composed(finding)
             self._reference = self._channel.send(message, reference)
         except BaseException:
             for claim, _ in self._claimed:
@@ -116,6 +117,14 @@ class Together:
                 self._claimed.append((claim, other))
             else:
                 self._ledger.release(claim)
+
+    def _composed(self, finding: Finding) -> Message:
+        """Return the message of as many findings as the channel shows; the others are left to their own events."""
+        while True:
+            message = compose(finding, *(other for _, other in self._claimed))
+            if not self._claimed or shows_all(self._channel, message):
+                return message
+            self._ledger.release(self._claimed.pop()[0])
 
     def _is_waiting(self, finding: Finding) -> bool:
         return self._limits is not None and self._limits.is_waiting(self._channel.name, finding.id)

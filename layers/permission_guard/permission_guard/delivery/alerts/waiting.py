@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.delivery.alerts.base import send_within
+from permission_guard.delivery.alerts.channel import shows_all
 from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, Skip
 from permission_guard.delivery.waiting_digests import waiting_digest
@@ -78,7 +80,7 @@ class WaitingSender:
         try:
             items = list(self._waiting.items(channel.name))
             while items and self._has_time():
-                message, reported = self._next(items, channel.name)
+                message, reported = self._next(items, channel)
                 reference, outcome = None, DeliveryOutcome.NO_DIGEST
                 if message is not None:
                     reference, outcome = send_within(self._limits, channel, message), DeliveryOutcome.DELIVERED
@@ -91,7 +93,9 @@ class WaitingSender:
             self._ledger.release(claim)
         return results
 
-    def _next(self, items: Sequence[WaitingItem], channel: str) -> tuple[Message | None, Sequence[WaitingItem]]:
+    def _next(
+        self, items: Sequence[WaitingItem], channel: AlertChannel
+    ) -> tuple[Message | None, Sequence[WaitingItem]]:
         """Return the next message and what it reports: the digests first. None for a digest that cannot be read."""
         waits = next((item for item in items if DIGEST_ID.fullmatch(item.id)), None)
         if waits is not None:
@@ -101,12 +105,13 @@ class WaitingSender:
             return (compose_digest(digest) if digest else None), (waits,)
         made = waiting_digest(
             items,
-            channel,
+            channel.name,
             self._limit,
             account=self._account,
             region=self._region,
             now=self._clock().isoformat(timespec="seconds"),
             command=self._command,
+            shows_all=partial(shows_all, channel),
         )
         return made.message, made.items
 

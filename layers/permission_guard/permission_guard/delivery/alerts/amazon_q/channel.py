@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from permission_guard.delivery.alerts.amazon_q.message import notification
+from permission_guard.delivery.alerts.amazon_q.message import description, notification
+from permission_guard.delivery.alerts.channel import has_all
 from permission_guard.errors import ConfigurationError, DeliveryError, error_code
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class AmazonQChannel:
         except BotoCoreError as error:
             raise DeliveryError(f"the call to SNS failed: {type(error).__name__}") from error
         return thread or None
+
+    def shows_all(self, message: Message) -> bool:
+        """Return whether the notification has the id of every finding of a message."""
+        return has_all(message, description(message))
 
 
 def _thread(message: Message, reference: str | None) -> str:

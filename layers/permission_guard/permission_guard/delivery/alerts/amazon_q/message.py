@@ -33,13 +33,18 @@ def notification(message: Message, thread: str) -> str:
             "content": {
                 "textType": "client-markdown",
                 "title": cut(literal(message.headline), MAX_TITLE),
-                "description": chat(message, MAX_DESCRIPTION),
+                "description": description(message),
                 "keywords": _keywords(message),
             },
             "metadata": _metadata(message, thread),
         },
         ensure_ascii=False,
     )
+
+
+def description(message: Message) -> str:
+    """Return the text that the chat shows under the title."""
+    return chat(message, MAX_DESCRIPTION)
 
 
 def _keywords(message: Message) -> list[JSON]:

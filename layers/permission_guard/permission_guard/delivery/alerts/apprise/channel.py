@@ -62,6 +62,15 @@ class AppriseChannel:
             raise DeliveryError(f"Apprise could not send the message: {'; '.join(failures)}")
         del self._done[message.key]
 
+    def shows_all(self, message: Message) -> bool:
+        """Return whether every URL's service shows every finding of a message, and takes it in the time of a delivery.
+
+        The errors are those of `send`, but for what only a request shows.
+        """
+        from permission_guard.delivery.alerts.apprise.services import shows_all  # noqa: PLC0415 - as above
+
+        return all(shows_all(target, message) for target in targets(self._secret.get(), self.name))
+
     def _forget_the_oldest(self) -> None:
         while len(self._done) > _REMEMBERED:
             del self._done[next(iter(self._done))]

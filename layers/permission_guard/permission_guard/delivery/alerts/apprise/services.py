@@ -20,12 +20,14 @@ from permission_guard.delivery.alerts.apprise.content import (
 )
 from permission_guard.delivery.alerts.apprise.targets import Form
 from permission_guard.delivery.alerts.apprise.transport import bounded
+from permission_guard.delivery.alerts.channel import has_all
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from permission_guard.delivery.alerts.apprise.content import Content
     from permission_guard.delivery.alerts.apprise.targets import Target
     from permission_guard.delivery.message import Message
 
@@ -36,6 +38,8 @@ _TYPES: Final[Mapping[Severity, NotifyType]] = {
     Severity.LOW: NotifyType.WARNING,
 }
 _LONGEST_OPSGENIE_MESSAGE: Final = 130
+_MOST_INCIDENTS: Final = 20
+"""How many requests, one for each finding, a delivery has time for."""
 _LONGEST: Final = {Form.NTFY: 3_800}
 """Bytes of a body where Apprise's own limit is too high: ntfy makes a file of what has more than 4,096."""
 
@@ -63,6 +67,19 @@ def send(target: Target, message: Message, end: float, done: set[str]) -> Result
         except Exception as error:  # noqa: BLE001 - the text and the chain of any error may have the URL
             return Result(accepted=False, status=transport.status, outcome=type(error).__name__)
     return Result(accepted=accepted, status=transport.status, outcome=transport.outcome)
+
+
+def shows_all(target: Target, message: Message) -> bool:
+    """Return whether a service shows every finding of a message. True if the URL cannot be read: sending says so."""
+    if target.form in _SENDERS:
+        return len(message.findings) <= _MOST_INCIDENTS
+    with bounded(0):  # no request is made
+        try:
+            plugin: Any = Apprise.instantiate(target.url, asset=_asset())
+            shown = _content(plugin, target.form, message) if plugin else None
+        except Exception:  # noqa: BLE001 - as above
+            return True
+    return shown is None or has_all(message, shown.body)
 
 
 @cache
@@ -94,8 +111,13 @@ def _settled(plugin: Any) -> Any:
 
 
 def _send(plugin: Any, form: Form, message: Message, _done: set[str]) -> bool:
-    shown = content(message, form, plugin.title_maxlen, min(plugin.body_maxlen, _LONGEST.get(form, plugin.body_maxlen)))
+    shown = _content(plugin, form, message)
     return _notify(plugin, shown.title, shown.body, _type(message))
+
+
+def _content(plugin: Any, form: Form, message: Message) -> Content:
+    longest = min(plugin.body_maxlen, _LONGEST.get(form, plugin.body_maxlen))
+    return content(message, form, plugin.title_maxlen, longest)
 
 
 def _pagerduty(plugin: Any, form: Form, message: Message, done: set[str]) -> bool:
