@@ -1,4 +1,4 @@
-"""Do what people request about findings: suppress one, end that, check a function again, send a test message."""
+"""Do what people request about findings: suppress one, end that, check a function again, test the channels."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from permission_guard.bootstrap.findings import manager
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.errors import CallerUnprovenError, RequestRefusedError
+from permission_guard.findings.requests import FindingRequestKind
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -35,6 +36,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     answer: dict[str, Any] = {"done": True, "kind": str(request.kind), "by": managed.by, "changed": managed.changed}
     if finding is not None:
         answer |= {"finding_id": finding.id, "status": str(finding.status), "revision": finding.revision}
+    if request.kind is FindingRequestKind.TEST_MESSAGE:
+        answer["results"] = [result.to_document() for result in managed.results]
     about = {"finding_id": request.finding_id, "target": request.target_arn, "until": request.until}
     logger.info("request done", extra=about | {"reason": request.reason} | answer)
     metrics.add_metric(name="RequestsDone", unit=MetricUnit.Count, value=1)

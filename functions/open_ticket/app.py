@@ -10,6 +10,8 @@ from aws_lambda_powertools import Metrics
 
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.patience import patience
+from permission_guard.bootstrap.ticket_samples import ticket_results
 from permission_guard.bootstrap.tickets import summary_writer, ticket_reviewer, ticket_updater
 from permission_guard.bus.batch import process_batch
 from permission_guard.bus.security_hub import IMPORTED_DETAIL_TYPE, SECURITY_HUB_SOURCE, read_imported
@@ -19,6 +21,7 @@ from permission_guard.bus.ticket_reviews import (
     read_summary_review,
     read_ticket_review,
 )
+from permission_guard.delivery.samples import answer_test
 from permission_guard.delivery.transitions import log_deliveries, log_results
 
 if TYPE_CHECKING:
@@ -36,8 +39,15 @@ metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Update the tickets for a batch of messages; return the messages to deliver again."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Update the tickets for a batch of messages; return the messages to deliver again.
+
+    An event that requests a test is answered with what became of the test ticket in each system.
+    """
+    patience().begin(context.get_remaining_time_in_millis)
+    answer = answer_test(event, lambda test: ticket_results(test, os.environ, logger, metrics), metrics)
+    if answer is not None:
+        return answer
 
     def ticket(config: GuardConfig) -> dict[str, Any]:
         others = {
@@ -46,7 +56,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             IMPORTED_DETAIL_TYPE: lambda detail: _read_back(detail, config),
         }
         sources = {IMPORTED_DETAIL_TYPE: SECURITY_HUB_SOURCE}
-        return process_batch(event, lambda one: _ticket(one, config), logger, metrics, others, sources=sources)
+        return process_batch(
+            event,
+            lambda one: _ticket(one, config),
+            logger,
+            metrics,
+            others,
+            sources=sources,
+            has_time=patience().begin_message,
+        )
 
     return with_configuration(event, os.environ, logger, metrics, ticket)
 

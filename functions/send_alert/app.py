@@ -1,4 +1,4 @@
-"""Send alerts about findings, digests and test messages to SNS and Slack."""
+"""Send alerts about findings, digests and test messages to every channel."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Metrics
 
-from permission_guard.bootstrap.alerts import alert_sender, digest_sender, test_sender, waiting_sender
+from permission_guard.bootstrap.alert_samples import message_results
+from permission_guard.bootstrap.alerts import alert_sender, digest_sender, waiting_sender
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.logs import function_logger
-from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE, read_alert_test
+from permission_guard.bootstrap.patience import patience
 from permission_guard.bus.batch import process_batch
 from permission_guard.bus.digests import DIGEST_DETAIL_TYPE, read_digest_id
 from permission_guard.bus.waiting import WAITING_DETAIL_TYPE, read_waiting_channel
+from permission_guard.delivery.samples import answer_test
 from permission_guard.delivery.transitions import log_deliveries, log_results
 
 if TYPE_CHECKING:
@@ -32,16 +34,24 @@ metrics = Metrics(namespace="PermissionGuard", service="send_alert")
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Send the alerts for a batch of messages; return the messages to deliver again."""
+    """Send the alerts for a batch of messages; return the messages to deliver again.
+
+    An event that requests a test is answered with what became of the test message at each channel.
+    """
+    patience().begin(context.get_remaining_time_in_millis)
+    answer = answer_test(event, lambda test: message_results(test, os.environ, logger, metrics), metrics)
+    if answer is not None:
+        return answer
     region, account = context.invoked_function_arn.split(":")[3:5]
 
     def alert(config: GuardConfig) -> dict[str, Any]:
         others = {
             DIGEST_DETAIL_TYPE: partial(_digest, config),
-            TEST_DETAIL_TYPE: partial(_test, config),
             WAITING_DETAIL_TYPE: partial(_waiting, config, account, region),
         }
-        return process_batch(event, lambda one: _alert(one, config), logger, metrics, others)
+        return process_batch(
+            event, lambda one: _alert(one, config), logger, metrics, others, has_time=patience().begin_message
+        )
 
     return with_configuration(event, os.environ, logger, metrics, alert)
 
@@ -53,11 +63,6 @@ def _alert(event: BusEvent, config: GuardConfig) -> None:
 def _digest(config: GuardConfig, detail: Mapping[str, Any]) -> None:
     digest_id = read_digest_id(detail)
     log_results({"digest_id": digest_id}, digest_sender(os.environ, config)(digest_id), logger, metrics)
-
-
-def _test(config: GuardConfig, detail: Mapping[str, Any]) -> None:
-    test = read_alert_test(detail)
-    log_results({"test_message": test.id, "by": test.by}, test_sender(os.environ, config)(test), logger, metrics)
 
 
 def _waiting(config: GuardConfig, account: str, region: str, detail: Mapping[str, Any]) -> None:

@@ -30,7 +30,7 @@ def bot(reporting_bot: Bot) -> Bot:
 
 
 def command_of(bot: Bot, name: str, *statements: dict[str, Any]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return what runs `permission-guard findings` as a session of a new role."""
+    """Return what runs commands of `permission-guard findings`, or of another group, as a session of a new role."""
     keys = bot.principal(name, *statements)("sts")._request_signer._credentials.get_frozen_credentials()
     given = {
         "AWS_ACCESS_KEY_ID": keys.access_key,
@@ -40,13 +40,13 @@ def command_of(bot: Bot, name: str, *statements: dict[str, Any]) -> Callable[...
     }
     program = str(REPOSITORY / ".venv" / "bin" / "permission-guard")
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
+    def run(*words: str, group: str = "findings") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [program, "findings", *words],
+            [program, group, *words],
             env=bot.aws.env() | given,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
@@ -157,12 +157,17 @@ def test_a_recheck_finds_a_change_of_which_no_event_came(
         bot.watcher.checked(arn, direction, more_than=number)
 
 
-def test_a_test_message_arrives(
+def test_a_test_reaches_every_destination(
     bot: Bot, unique: str, command: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    """It names who requested it, and no finding is recorded."""
-    done = command("test")
-    assert (done.returncode, done.stderr) == (0, "")
+    """The message names who requested it, a closed ticket is left, and no finding is recorded."""
+    done = command("test", "--format", "json", group="notify")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    results = {one["name"]: one for one in json.loads(done.stdout)["results"]}
+    assert results["sns"]["outcome"] == "sent"
+    assert results["opsitem"]["outcome"] == "opened and closed"
+    item = bot.aws.client("ssm").get_ops_item(OpsItemId=results["opsitem"]["reference"])["OpsItem"]
+    assert (item["Title"], item["Status"]) == ("[TEST] Permission Guard: test ticket", "Resolved")
 
     def arrived() -> bool:
         return any("[TEST]" in json.dumps(one) and jane(unique) in json.dumps(one) for one in bot.watcher.inbox())

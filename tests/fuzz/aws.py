@@ -77,6 +77,8 @@ ENVIRONMENT: Final = {
     "CONFIGURATION_PROFILE": "def5678",
     "EVENT_BUS": BUS,
     "FIX_MODE": "approve",
+    "SEND_ALERT_FUNCTION": "send_alert",
+    "OPEN_TICKET_FUNCTION": "open_ticket",
     "TICKET_SYSTEM": "opsitem",
     "TOPIC_ARN": TOPIC,
     "SLACK_SECRET_ARN": WEBHOOK_SECRET_ARN,
@@ -243,6 +245,9 @@ class FakeAws:
         self.attached.discard(pair)
         return {}
 
+    def _invoke(self, _params: Mapping[str, Any]) -> dict[str, Any]:
+        return {"StatusCode": 200, "Payload": io.BytesIO(b'{"results": []}')}
+
     # ── What receives ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _put_events(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -298,6 +303,7 @@ _ANSWERS: Final[dict[str, Callable[[FakeAws, Mapping[str, Any]], dict[str, Any]]
     "iam:ListRolePolicies": FakeAws._inline,
     "lambda:GetFunctionConfiguration": FakeAws._function,
     "lambda:GetPolicy": FakeAws._resource_policy,
+    "lambda:Invoke": FakeAws._invoke,
     "lambda:ListEventSourceMappings": FakeAws._mappings,
     "lambda:ListFunctions": FakeAws._functions,
     "lambda:ListTags": FakeAws._tags,

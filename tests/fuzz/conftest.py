@@ -9,6 +9,7 @@ import pytest
 
 from permission_guard.aws import clients
 from permission_guard.bootstrap import (
+    alert_samples,
     alerts,
     callers,
     checks,
@@ -18,10 +19,12 @@ from permission_guard.bootstrap import (
     fixes,
     publisher,
     sweep,
+    ticket_samples,
     tickets,
 )
 from tests.fuzz.aws import ENVIRONMENT
 from tests.fuzz.harness import Fuzz, load
+from tests.inline_pool import InlinePool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +38,9 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Fuzz], Any]]:
         for name, value in ENVIRONMENT.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(clients, "_client", fuzz.aws.client)
+        monkeypatch.setattr(clients, "_patient_client", lambda service, _seconds: fuzz.aws.client(service))
+        for module in (alert_samples, findings, ticket_samples):
+            monkeypatch.setattr(module, "thread_pool", InlinePool)  # so that a seed has the same run each time
         monkeypatch.setattr("time.sleep", lambda _seconds: None)
         # pytest would keep every line of every batch.
         monkeypatch.setattr(logging.getLogger(fuzz.function), "propagate", False)

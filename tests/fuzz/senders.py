@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+from permission_guard.bus.alert_tests import AlertTest, alert_test_event
+from permission_guard.errors import UNREADABLE, MalformedEventError
+from permission_guard.model.destinations import DestinationResult
+from tests.fakes import ACCOUNT, NOW, REGION
 from tests.fuzz.aws import DELIVERIES, FINDINGS, OTHERS, FakeAws, Write
 from tests.fuzz.harness import Fuzz, sqs_event
 from tests.fuzz.material import (
+    CALLER,
     DOCUMENTS,
     KEYS,
     bus_event,
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from random import Random
 
+
+JSON = Any
 
 FORGED: Final = "what only the event says"
 """A text of the mutated events: what is sent comes from the findings table."""
@@ -84,3 +92,62 @@ def store_damaged_findings(aws: FakeAws, random: Random) -> None:
     for item in (*finding_items(), *transition_items()):
         if random.random() < _DAMAGED:
             aws.tables.put(FINDINGS, Mutator(random).item(item, KEYS, DOCUMENTS))
+
+
+# ── Invocations that request a test ─────────────────────────────────────────────────────────────────────────────────
+
+
+def a_test(number: int) -> JSON:
+    """Return the event of a test."""
+    return alert_test_event(AlertTest(id=f"{number:032x}", by=CALLER, at=NOW, account=ACCOUNT, region=REGION))
+
+
+def invoked_directly(events: Fuzz) -> Fuzz:
+    """Return how the same function is fuzzed with events that request a test."""
+
+    def mutate(mutator: Mutator) -> JSON:
+        try:
+            return json.loads(mutator.text(a_test(mutator.random.getrandbits(128))))
+        except (ValueError, RecursionError):
+            return {}
+
+    def is_done(aws: FakeAws, number: int, _identifier: str) -> bool:
+        keys = [str(write.params.get("Key")) for write in aws.writes if write.operation == "dynamodb:UpdateItem"]
+        return any(f"{number:032x}" in key for key in keys)
+
+    def may_write(write: Write, payloads: Sequence[Any]) -> bool:
+        text = json.dumps(write.params)
+        if write.operation in ("sns:Publish", "slack:Post", "ssm:CreateOpsItem", "ssm:UpdateOpsItem"):
+            return "[TEST] Permission Guard: test " in text and "There is no finding" in text
+        if write.operation == "dynamodb:UpdateItem":
+            return bool(write.params["TableName"] == DELIVERIES and "test-message/" in text)
+        return events.may_write(write, payloads)
+
+    return replace(
+        events,
+        mutate=mutate,
+        good=a_test,
+        event=lambda payloads, _mutator, _aws: payloads,
+        is_handled=is_done,
+        may_write=may_write,
+        aws=events.aws,
+    )
+
+
+def one_by_one(app: Any) -> SimpleNamespace:
+    """Return a handler of all events; those that are no valid test are its failures."""
+
+    def handler(event: dict[str, JSON], context: Any) -> JSON:
+        refused = [identifier for identifier, one in event.items() if not is_tested(app, one, context)]
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in refused]}
+
+    return SimpleNamespace(handler=handler, logger=app.logger)
+
+
+def is_tested(app: Any, event: JSON, context: Any) -> bool:
+    """Return whether a function did a test. An event of another form must be refused, or be no batch of messages."""
+    try:
+        answer = app.handler(event, context)
+    except (MalformedEventError, *UNREADABLE):
+        return False
+    return bool([DestinationResult.from_document(one) for one in answer.get("results", ())])

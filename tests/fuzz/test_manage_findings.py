@@ -21,7 +21,6 @@ from permission_guard.model.suppressions import SuppressedBy, Suppression
 from tests import sts
 from tests.fakes import REGION
 from tests.fuzz.aws import (
-    ALERT_QUEUE,
     CHECK_QUEUE,
     FINDINGS,
     MANAGE_FINDINGS_ARN,
@@ -52,6 +51,7 @@ FIELDS: Final = {
 }
 """What each kind of request has besides its kind and nonce."""
 
+SENDERS: Final = ("send_alert", "open_ticket")
 UNTIL: Final = (datetime.now(UTC) + timedelta(days=30)).isoformat(timespec="seconds")
 SUPPRESSION: Final = Suppression(by=SuppressedBy.PERSON, reason="accepted", owner=sts.CALLER, until=UNTIL)
 RECORDED: Final = tuple(finding_of(ORDERS, number) for number in range(6))
@@ -170,12 +170,13 @@ def stored(event: JSON) -> Any:
 def is_as_requested(call: Call, write: Write) -> bool:
     """Return whether a call is what a request may cause, with the values that its caller signed."""
     event = call.event
+    if write.operation == "lambda:Invoke":
+        test = json.loads(write.params["Payload"])["detail"]
+        is_own = (test["id"], test["by"]) == (event["nonce"], call.caller)
+        return bool(event["kind"] == "test-message" and is_own and write.params["FunctionName"] in SENDERS)
     if write.operation == "sqs:SendMessageBatch":
         (entry,) = write.params["Entries"]
         detail, queue = json.loads(entry["MessageBody"])["detail"], write.params["QueueUrl"]
-        if queue == ALERT_QUEUE:
-            is_own = (detail["id"], detail["by"]) == (event["nonce"], call.caller)
-            return bool(event["kind"] == "test-message" and is_own)
         is_own = detail["functions"] == [":".join(event["target_arn"].split(":")[:7])]
         return bool(event["kind"] == "recheck" and is_own and queue in (CHECK_QUEUE, OTHER_QUEUE))
     document = stored(event)
@@ -228,7 +229,7 @@ def may_write(write: Write, _payloads: Sequence[Any]) -> bool:
         finding, transition = (one["Put"] for one in write.params["TransactItems"])
         is_pair = transition["Item"]["sk"]["S"].startswith(finding["Item"]["sk"]["S"].replace("FINDING", "HISTORY"))
         return bool(is_pair and finding["TableName"] == transition["TableName"] == FINDINGS)
-    return write.operation == "sqs:SendMessageBatch"
+    return write.operation in ("sqs:SendMessageBatch", "lambda:Invoke")
 
 
 FUZZ = Fuzz(

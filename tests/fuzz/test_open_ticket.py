@@ -1,4 +1,4 @@
-"""Mutated events to the function that maintains tickets."""
+"""Mutated events, and mutated invocations that request a test, to the function that maintains tickets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.fuzz.harness import Fuzz, run
-from tests.fuzz.senders import sender
+from tests.fuzz.senders import invoked_directly, one_by_one, sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,14 @@ def may_send(write: Write) -> bool:
 
 
 FUZZ = sender("open_ticket", is_open, may_send, ("ticket:opsitem",))
+TESTS = invoked_directly(FUZZ)
 
 
 def test_no_message_stops_the_others(loaded: Callable[[Fuzz], Any]) -> None:
     """Every good message opens its ticket."""
     run(FUZZ, loaded(FUZZ))
+
+
+def test_a_test_opens_only_the_test_ticket(loaded: Callable[[Fuzz], Any]) -> None:
+    """Whoever may invoke the function chooses its event: the ticket has fixed texts, and the values are checked."""
+    run(TESTS, one_by_one(loaded(TESTS)))

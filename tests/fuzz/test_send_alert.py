@@ -1,26 +1,21 @@
-"""Mutated events and test messages to the function that sends alerts."""
+"""Mutated events, and mutated invocations that request a test, to the function that sends alerts."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from permission_guard.bus.alert_tests import AlertTest, alert_test_body
-from tests.fakes import ACCOUNT, NOW, REGION
 from tests.fuzz.aws import OTHERS, TOPIC, FakeAws, Write
 from tests.fuzz.harness import Fuzz, run
-from tests.fuzz.material import CALLER, finding_of
-from tests.fuzz.senders import sender
+from tests.fuzz.material import finding_of
+from tests.fuzz.senders import invoked_directly, one_by_one, sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tests.fuzz.mutations import Mutator
 
 GOOD = [finding_of(name).id for name in OTHERS]
 
@@ -38,18 +33,8 @@ def may_send(write: Write) -> bool:
     return write.operation == "slack:Post" or (write.operation == "sns:Publish" and write.params["TopicArn"] == TOPIC)
 
 
-EVENTS = sender("send_alert", is_sent, may_send, ("sns", "slack"))
-TEST = AlertTest(id="0" * 32, by=CALLER, at=NOW, account=ACCOUNT, region=REGION)
-
-
-def mutate(mutator: Mutator) -> str:
-    """Return a mutated event, or a mutated request of a test message."""
-    if mutator.random.random() < 0.8:
-        return str(EVENTS.mutate(mutator))
-    return mutator.text(json.loads(alert_test_body(replace(TEST, id=f"{mutator.random.getrandbits(128):032x}"))))
-
-
-FUZZ = replace(EVENTS, mutate=mutate)
+FUZZ = sender("send_alert", is_sent, may_send, ("sns", "slack"))
+TESTS = invoked_directly(FUZZ)
 
 
 @pytest.fixture
@@ -71,3 +56,9 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_message_stops_the_others(loaded: Callable[[Fuzz], Any]) -> None:
     """Every good message is sent to both channels, and Slack's webhook is in no log."""
     run(FUZZ, loaded(FUZZ))
+
+
+@pytest.mark.usefixtures("slack")
+def test_a_test_sends_only_the_test_message(loaded: Callable[[Fuzz], Any]) -> None:
+    """Whoever may invoke the function chooses its event: what is sent has fixed texts, and the values are checked."""
+    run(TESTS, one_by_one(loaded(TESTS)))

@@ -28,6 +28,7 @@ from permission_guard.aws.readers.configuration import ConfigurationRead
 from permission_guard.aws.tables.finding_items import read_finding
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.bootstrap import (
+    alert_samples,
     alerts,
     callers,
     checks,
@@ -37,6 +38,7 @@ from permission_guard.bootstrap import (
     fixes,
     publisher,
     sweep,
+    ticket_samples,
     tickets,
 )
 from permission_guard.config.document import GuardConfig
@@ -376,7 +378,7 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     speed_up_tables(monkeypatch)
     clear_caches()
     monkeypatch.setattr(checks, "_inventories", lambda: NO_INVENTORIES)
-    for module in (checks, fixes):
+    for module in (alert_samples, checks, findings, fixes, ticket_samples):
         monkeypatch.setattr(module, "thread_pool", InlinePool)  # moto is not safe for threads
     # moto has all regions of all partitions; a client for each takes seconds.
     monkeypatch.setattr(RegionsAndZonesBackend, "regions", REGIONS)

@@ -86,8 +86,32 @@ class TestGitHubIssues(HttpTicketSystemContract):
         second = follow(system, OPENED, reference)
         assert second != reference
         assert second is not None
-        peer.issues[second]["body"] = None
+        peer.issues[second]["body"] = body(replace(OPENED, id="f" * 32), Mark.of(OPENED))
         assert follow(system, OPENED, second) not in (reference, second)
+
+    @pytest.mark.parametrize("text", [None, "Fixed by hand", '<!-- permission-guard {"x": ' + "[" * 20_000 + "} -->"])
+    def test_an_issue_whose_body_a_person_wrote_is_kept(
+        self, peer: GitHub, system: GitHubIssues, text: str | None
+    ) -> None:
+        """It gets its body again. A second issue would leave this one open for ever."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.issues[reference]["body"] = text
+        assert follow(system, APPLIED, reference) == reference
+        ticket = system.read(reference, APPLIED)
+        assert ticket is not None
+        assert ticket.mark == Mark.of(APPLIED)
+        assert len(peer.issues) == 1
+
+    def test_an_issue_without_its_body_and_its_labels_is_not_overwritten(
+        self, peer: GitHub, system: GitHubIssues
+    ) -> None:
+        """The reference comes from a table."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.issues[reference] |= {"body": "mine", "labels": [{"name": "permission-guard"}]}
+        assert follow(system, OPENED, reference) != reference
+        assert peer.issues[reference]["body"] == "mine"
 
     def test_githubs_own_words_are_in_the_error(self, system: GitHubIssues, vendor: Vendor) -> None:
         """Markup is removed."""
@@ -115,6 +139,24 @@ class TestGitHubIssues(HttpTicketSystemContract):
         vendor.failures, vendor.fails = [Answer(201, {"number": 1})], lambda request: request.method == "POST"
         with pytest.raises(DeliveryError, match="its response has no such issue"):
             follow(system, OPENED, None)
+
+    def test_an_issue_whose_labels_github_drops_is_a_failed_delivery(self, peer: GitHub, system: GitHubIssues) -> None:
+        """It would not be found again. It does not stay open."""
+        peer.may_label = False
+        with pytest.raises(DeliveryError, match=r"dropped the labels\. Give the account of the token the role Write"):
+            follow(system, OPENED, None)
+        assert [one["state"] for one in peer.issues.values()] == ["closed"]
+        peer.may_label = True
+        assert follow(system, OPENED, None) == "2"
+
+    def test_githubs_case_of_a_label_is_kept(self, peer: GitHub, system: GitHubIssues, vendor: Vendor) -> None:
+        """A label that differs only in its case is the same one for GitHub."""
+        number = follow(system, OPENED, None)
+        assert number is not None
+        created = peer.issues[number] | {"labels": [{"name": "Permission-Guard"}, "ORDERS"]}
+        peer.delete(number)
+        vendor.failures, vendor.fails = [Answer(201, created)], lambda request: request.method == "POST"
+        assert follow(system, OPENED, None) == number
 
     @pytest.mark.parametrize("reference", ["0", "x", "../../user", "1/comments", "9" * 20])
     def test_a_reference_that_is_not_a_number_is_not_requested(self, system: GitHubIssues, reference: str) -> None:

@@ -110,14 +110,6 @@ def test_only_functions_of_the_stacks_account_and_region_are_checked(
     assert deployed.received("invoke") == []
 
 
-def test_a_test_message_is_requested(deployed: Account) -> None:
-    """It goes to the queue of the alerts."""
-    done = Done("test")
-    assert (done.code, done.err) == (0, "")
-    (body,) = deployed.received("alerts")
-    assert json.loads(body)["detail"]["by"] == sts.CALLER
-
-
 # ── What is wrong ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -127,7 +119,6 @@ COMMANDS = [
     ("suppress", OPEN.id, "--until", SOON, "--reason", "x"),
     ("unsuppress", OPEN.id),
     ("recheck", "orders"),
-    ("test",),
 ]
 
 

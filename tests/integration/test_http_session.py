@@ -34,7 +34,15 @@ DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 class Server:
     """A server that sends the given bytes, part by part, for each request; the parts are `pause` seconds apart."""
 
-    def __init__(self, *answers: Sequence[bytes], pause: float = 0.0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *answers: Sequence[bytes],
+        pause: float = 0.0,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self._address = host, port
         self._answers = list(answers)
         self._pause = pause
         self._tls = tls
@@ -43,7 +51,7 @@ class Server:
         self.connections = 0
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(self._address)
         self.url = f"http{'s' if self._tls else ''}://127.0.0.1:{self._listener.getsockname()[1]}/{SECRET}"
         self._thread = Thread(target=self._serve, daemon=True)
         self._thread.start()

@@ -83,32 +83,6 @@ def test_a_recheck_requests_a_full_check_of_both_directions(found: Account) -> N
         assert (detail["functions"], detail["full"]) == ([FUNCTION_ARN], True)
         for checker in ("check_invoke_policy", "check_execution_role"):
             assert found.run(checker, sqs_event(body)).failed == []
-    assert found.received("alerts") == []
-
-
-def test_a_test_message_reaches_every_channel_and_no_finding_is_recorded(
-    found: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The sender takes it from its queue, next to events of the bus; a second delivery sends nothing."""
-    topic = found.sns.create_topic(Name="people")["TopicArn"]
-    found.queue("mail")
-    found.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:mail")
-    monkeypatch.setenv("TOPIC_ARN", topic)
-    before = found.findings
-    found.run("manage_findings", request(kind="test-message"))
-    (body,) = found.received("alerts")
-    opened = {"source": "permission-guard", "detail-type": "Finding Opened", "detail": OPEN.to_document()}
-    run = found.run("send_alert", sqs_event(body, opened))
-    assert run.failed == []
-    (line,) = [one for one in run.lines if "test_message" in one]
-    assert (line["message"], line["channel"], line["by"]) == ("delivered", "sns", sts.CALLER)
-    (line,) = [one for one in found.run("send_alert", sqs_event(body)).lines if "test_message" in one]
-    assert line["message"] == "already delivered"
-    test, alert = (json.loads(one) for one in found.received("mail"))
-    assert test["Subject"] == "[TEST] Permission Guard: test message"
-    assert sts.CALLER in test["Message"]
-    assert "Opened: " in alert["Subject"]
-    assert found.findings == before
 
 
 @pytest.mark.parametrize("signature", [None, {}, [], {"authorization": "x", "x-amz-date": "y"}])

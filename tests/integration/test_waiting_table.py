@@ -146,4 +146,7 @@ def test_the_list_is_bounded(table: WaitingTable, monkeypatch: pytest.MonkeyPatc
     for number in range(6):
         table.begin(CHANNEL, waiting(number))
     assert len(table.findings(CHANNEL, NOW)) == 4
+    for number in range(5):
+        table.end(CHANNEL, waiting(number).finding_id, WaitingEnd.TICKET, NOW)
+    assert [one.end for one in table.findings(CHANNEL, NOW)] == [WaitingEnd.TICKET] * 5 + [None]
     assert summary.MOST_SHOWN == 1_000

@@ -41,6 +41,7 @@ ONLY_CLIENT = {"client", "_client"}
 
 # Operations whose permissions have other names, and operations that need several permissions or none.
 ACTIONS: dict[str, set[str]] = {
+    "lambda:Invoke": {"lambda:InvokeFunction"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
     "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
     "ssm:CreateOpsItem": {"ssm:CreateOpsItem", "ssm:AddTagsToResource"},  # the operation creates with tags

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from permission_guard.aws.senders import signed_requests
+from permission_guard.bootstrap import findings
 from permission_guard.config.settings import (
     AlertSettings,
     CheckSettings,
@@ -21,6 +23,7 @@ from permission_guard.config.settings import (
     TicketSettings,
     ValidationSettings,
 )
+from permission_guard.delivery import samples
 from permission_guard.delivery.alerts.slack.transport import MAX_SECONDS
 from permission_guard.offline.physical_names import Place
 from permission_guard.offline.sam import translated
@@ -178,6 +181,8 @@ def test_the_fixer_has_its_mode_from_the_parameter(deployed: Callable[..., Templ
         ("SendAlertFunction", "STACK_NAME", "AWS::StackName"),
         ("OpenTicketFunction", "DELIVERIES_TABLE", "DeliveriesTable"),
         ("OpenTicketFunction", "TICKET_QUEUE_URL", "TicketQueue"),
+        ("ManageFindingsFunction", "SEND_ALERT_FUNCTION", "SendAlertFunction"),
+        ("ManageFindingsFunction", "OPEN_TICKET_FUNCTION", "OpenTicketFunction"),
         ("ApplyFixFunction", "FINDINGS_TABLE", "FindingsTable"),
         *[
             (function, f"CONFIGURATION_{part.upper()}", f"Configuration{part}")
@@ -288,3 +293,12 @@ def test_every_output_is_explained(stack: tuple[str, Template]) -> None:
     """Users see the outputs after a deployment."""
     for name, output in stack[1].raw["Outputs"].items():
         assert len(output["Description"]) > 20, name
+
+
+def test_a_test_of_the_channels_ends_before_those_who_wait_for_it(template: Template) -> None:
+    """The command line waits for `manage_findings`, that for the senders, and these for their destinations."""
+    senders = [template.functions[name]["Timeout"] for name in ("SendAlertFunction", "OpenTicketFunction")]
+    manage = template.functions["ManageFindingsFunction"]["Timeout"]
+    waits: Any = signed_requests._TEST_CONFIG
+    assert samples.TRIES_SECONDS < min(senders) <= max(senders) < findings._ANSWER_SECONDS < manage < waits.read_timeout
+    assert waits.retries["total_max_attempts"] == 1

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from permission_guard.aws.readers.inventories.services import SERVICES as INVENTORIES
@@ -174,7 +175,7 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/tables/finding_reader", "finding")
         | (uses("aws/tables/findings", "put_finding") - {"dynamodb:UpdateItem"})  # as above
         | again
-        | uses("aws/senders/event_queue", "send_test", service="sqs"),
+        | uses("aws/senders/function_calls"),
         "ValidateConfigFunction": OWN_LOGS,
     }
 
@@ -328,10 +329,16 @@ def _writes(actions: set[str]) -> set[str]:
     }
 
 
-def test_only_the_schedule_may_invoke_a_function_and_only_its_own(template: Template) -> None:
-    """It may keep a failed start, too, and nothing else."""
+def test_only_the_schedule_and_tests_of_channels_invoke_functions(
+    template: Template, deployed: Callable[..., Template]
+) -> None:
+    """The schedule may keep a failed start, too, and nothing else. Without tickets there is nothing to test there."""
     found = {role for role in template.of_type("AWS::IAM::Role") if INVOKE in template.allowed(role)}
-    assert found == {"MaintenanceScheduleRole"}
+    assert found == {"MaintenanceScheduleRole", "ManageFindingsRole"}
+    assert _on(template, "ManageFindingsRole", INVOKE) == ["OpenTicketFunction", "SendAlertFunction"]
+    without = deployed(TicketSystem="none", TicketSecretArns="")
+    assert _on(without, "ManageFindingsRole", INVOKE) == ["SendAlertFunction"]
+    assert not without.environment_of("ManageFindingsFunction")["OPEN_TICKET_FUNCTION"]
     invoke, keep = (one for one in template.statements("MaintenanceScheduleRole") if one["Sid"] != "UseTheKey")
     assert (invoke["Action"], invoke["Resource"]) == (INVOKE, {"Fn::GetAtt": ["MaintainFindingsFunction", "Arn"]})
     queue = {"Fn::GetAtt": ["MaintenanceDeadLetterQueue", "Arn"]}
@@ -730,7 +737,8 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             "FindingsTable": read | write - {"dynamodb:UpdateItem"},  # as above
             "InvokePolicyQueue": request,
             "ExecutionRoleQueue": request,
-            "AlertQueue": uses("aws/senders/event_queue", "send_test", service="sqs"),
+            "SendAlertFunction": uses("aws/senders/function_calls"),
+            "OpenTicketFunction": uses("aws/senders/function_calls"),
         },
     }
     with_key = {
@@ -851,6 +859,29 @@ def test_with_security_hub_the_ticket_role_may_import_read_and_comment_findings(
     assert before - after == uses("delivery/tickets/ops_item/system")
     (statement,) = [one for one in other.statements("OpenTicketRole") if one["Sid"] == "ImportFindings"]
     assert str(statement["Resource"]).endswith(":product/${AWS::AccountId}/default'}")
+
+
+def test_with_security_hub_the_ticket_role_may_write_only_the_note_of_a_finding(
+    template: Template, deployed: Callable[..., Template]
+) -> None:
+    """Each other field of the request is denied: none of them may be in it.
+
+    A key has the path of a field, that of a map `key` or `value`, as in AWSSystemsManagerOpsDataSyncServiceRolePolicy.
+    """
+    request = boto3.client("securityhub", region_name="us-east-1").meta.service_model.operation_model(
+        "BatchUpdateFindings"
+    )
+    members = dict(request.input_shape.members)
+    assert {"FindingIdentifiers", "Note", "Types"} <= members.keys()
+    del members["FindingIdentifiers"], members["Note"]
+    fields = set()
+    for name, shape in members.items():
+        parts = ("key", "value") if shape.type_name == "map" else tuple(getattr(shape, "members", ()))
+        fields |= {f"{name}.{part}" for part in parts} or {name}
+    other = deployed(**{**template.values, "TicketSystem": "securityhub"})
+    (statement,) = [one for one in other.statements("OpenTicketRole") if one["Sid"] == "CommentFindings"]
+    denied = {f"securityhub:ASFFSyntaxPath/{field}": "true" for field in fields}
+    assert statement["Condition"] == {"Null": denied}
 
 
 @pytest.mark.parametrize("system", [one for one in TICKET_SYSTEMS if one not in ("none", "opsitem")])

@@ -8,7 +8,8 @@ PermissionGuardError
 ├── UnrecordedTransitionError  an event names a transition that the findings table does not have: it is refused
 ├── RetryableError          the same message may succeed later
 │   ├── DeliveryError       an alert channel, a ticket system or a queue did not accept it
-│   │   └── DeliveryLimitError  because of a limit that lasts longer than the queue's retries
+│   │   ├── DeliveryLimitError  because of a limit that lasts longer than the queue's retries
+│   │   └── DeliveryUnclearError  it may have been done: the request was sent, and no response says so
 │   ├── ChannelLimitError   an alert channel has got as many messages as its limit allows
 │   ├── DeliveryBusyError   another invocation is delivering the same finding to the same channel
 │   ├── ConflictError       another writer changed the same item first
@@ -96,6 +97,10 @@ class DeliveryError(RetryableError):
 
 class DeliveryLimitError(DeliveryError):
     """A limit of the other side is reached, such as a monthly quota, and lasts longer than the queue's retries."""
+
+
+class DeliveryUnclearError(DeliveryError):
+    """A request that must not be repeated was sent, and it is unclear whether it was done. The lock is kept."""
 
 
 class ChannelLimitError(RetryableError):

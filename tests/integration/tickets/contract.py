@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from permission_guard.bus.alert_tests import AlertTest
 from permission_guard.delivery.ledger import DeliveryOutcome
-from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, channel_of, follow, update_ticket
+from permission_guard.delivery.tickets.base import (
+    CLOSED_SUMMARY_TOO_EARLY,
+    CLOSED_TOO_EARLY,
+    channel_of,
+    follow,
+    update_ticket,
+)
 from permission_guard.delivery.tickets.review import review_ticket
+from permission_guard.delivery.tickets.routed import NamedSystem
+from permission_guard.delivery.tickets.samples import open_samples
 from permission_guard.delivery.tickets.summary import Summary, Waiting, WaitingEnd
+from permission_guard.model.destinations import Destination, DestinationKind, Outcome
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.records import record
+from tests.inline_pool import InlinePool
 from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
@@ -42,6 +53,14 @@ REOPENED = later(OPENED, 5, transition=Transition.REOPENED)
 SUPPRESSED = later(OPENED, 6, status=Status.SUPPRESSED, transition=Transition.SUPPRESSED)
 HOSTILE = "\r\n\x00<!channel> @everyone #1 [~x] {code} --> <!-- [a](http://evil.example) ` ``` 🚀 \u202e" + "n" * 5_000
 
+
+TEST = AlertTest(
+    id="0" * 32,
+    by="arn:aws:sts::123456789012:assumed-role/platform/<!channel>@everyone",
+    at="2026-12-01T00:00:00+00:00",
+    account="123456789012",
+    region="us-east-1",
+)
 
 WAITING = Waiting.of(OPENED, datetime(2026, 12, 1, tzinfo=UTC))
 """A finding that waits for a ticket."""
@@ -166,6 +185,17 @@ class TicketSystemContract:
         assert not ticket.is_open
         assert len(ticket.comments) == 1
 
+    def test_a_ticket_that_a_person_closed_reopens_if_the_end_of_its_finding_was_skipped(
+        self, peer: Peer, system: TicketSystem
+    ) -> None:
+        """The message about the end arrives after the one about the next opening."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.close(reference)
+        follow(system, replace(REOPENED, opened_at=REOPENED.changed_at), reference)
+        (ticket,) = peer.shown()
+        assert (ticket.is_open, ticket.comments) == (True, ())
+
     def test_a_deleted_ticket_is_opened_again_as_another_one(self, peer: Peer, system: TicketSystem) -> None:
         """If the finding is still open; otherwise nothing is left to do."""
         reference = follow(system, OPENED, None)
@@ -236,7 +266,24 @@ class TicketSystemContract:
             follow(system, summary, reference)
         (ticket,) = peer.shown()
         assert not ticket.is_open
-        assert len(ticket.comments) == 1
+        (comment,) = ticket.comments
+        assert CLOSED_SUMMARY_TOO_EARLY.partition(",")[0] in comment
+
+    def test_a_test_ticket_is_opened_and_closed_and_is_no_other_ticket(self, peer: Peer, system: TicketSystem) -> None:
+        """It is labelled. The ticket of a finding stays as it is, and the same test makes no second one."""
+        follow(system, OPENED, None)
+        where = Destination(name=system.name, type="x", kind=DestinationKind.TICKETS)
+        for outcome in (Outcome.OPENED_AND_CLOSED, Outcome.OPENED_AND_CLOSED):
+            named = [(where, NamedSystem(system.name, lambda: system))]
+            (result,) = open_samples(TEST, named, MemoryLedger(), InlinePool)
+            assert (result.outcome, result.reason) == (outcome, "")
+            first, test = peer.shown()
+            assert (first.is_open, test.is_open) == (True, False)
+            assert result.reference == test.reference
+            assert "[TEST] Permission Guard: test ticket" in test.text
+            assert "It can be deleted." in test.text
+        follow(system, RESOLVED, first.reference)
+        assert [ticket.is_open for ticket in peer.shown()] == [False, False]
 
     def test_a_long_summary_with_hostile_names_is_accepted(self, peer: Peer, system: TicketSystem) -> None:
         """A thousand findings."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import traceback
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from permission_guard.delivery.http import api
-from permission_guard.delivery.tickets.base import follow
-from permission_guard.errors import DeliveryError, DeliveryLimitError
+from permission_guard.delivery.tickets.base import channel_of, follow, update_ticket
+from permission_guard.errors import DeliveryBusyError, DeliveryError, DeliveryLimitError, DeliveryUnclearError
 from tests.integration.tickets.contract import OPENED, PROPOSED, RESOLVED, TicketSystemContract
 from tests.integration.tickets.http_server import Answer
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
     from permission_guard.delivery.tickets.base import TicketSystem
@@ -25,6 +27,11 @@ UNREPEATED = [400, 401, 403, 404, 409, 413, 422]
 def is_post(request: Any) -> bool:
     """Return whether a request may create something."""
     return bool(request.method == "POST")
+
+
+def is_comment(request: Any) -> bool:
+    """Return whether a request comments on a ticket, for ServiceNow together with the write."""
+    return "/comment" in request.path or "work_notes" in (request.content or {})
 
 
 class HttpTicketSystemContract(TicketSystemContract):
@@ -116,6 +123,66 @@ class HttpTicketSystemContract(TicketSystemContract):
         assert len(peer.shown()) == 1
         follow(system, OPENED, None)
         assert len(peer.shown()) == 1
+
+    def test_a_closed_ticket_that_cannot_be_written_gets_no_comment_for_each_retry(
+        self, system: TicketSystem, peer: Peer, vendor: Vendor
+    ) -> None:
+        """Workflows can make closed tickets read-only. Once it can be written, it gets the one comment."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.close(reference)
+        vendor.failures = [Answer(400, {"message": "no"})] * 3
+        vendor.fails = lambda request: request.method in ("PATCH", "PUT")
+        for _ in range(3):
+            with pytest.raises(DeliveryError, match="HTTP 400"):
+                follow(system, PROPOSED, reference)
+        assert peer.shown()[0].comments == ()
+        for _ in range(2):
+            follow(system, PROPOSED, reference)
+        assert len(peer.shown()[0].comments) == 1
+
+    def test_a_comment_that_failed_is_written_by_the_retry(
+        self, system: TicketSystem, peer: Peer, vendor: Vendor
+    ) -> None:
+        """The write before it does not say that the ticket has the comment."""
+        reference = follow(system, OPENED, None)
+        assert reference is not None
+        peer.close(reference)
+        vendor.failures, vendor.fails = [Answer(400, {"message": "no"})], is_comment
+        with pytest.raises(DeliveryError, match="HTTP 400"):
+            follow(system, PROPOSED, reference)
+        follow(system, PROPOSED, reference)
+        assert len(peer.shown()[0].comments) == 1
+
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            Answer(500, is_done=True),
+            Answer(201, {"id": 1}, is_done=True, reset=True),
+            Answer(201, "<html>Sign in</html>", is_done=True),
+            Answer(201, {}, is_done=True),
+        ],
+    )
+    def test_after_an_unclear_creation_the_next_delivery_waits(
+        self, system: TicketSystem, vendor: Vendor, failure: Answer
+    ) -> None:
+        """The lock is kept: a search that lags behind would not find the new ticket yet."""
+        ledger = MemoryLedger()
+        vendor.failures, vendor.fails = [failure], is_post
+        with pytest.raises(DeliveryUnclearError):
+            update_ticket(OPENED, unread, system, ledger)
+        with pytest.raises(DeliveryBusyError):
+            ledger.claim(OPENED.id, channel_of(system), PROPOSED.revision, datetime.now(UTC))
+
+    def test_after_a_refused_creation_the_next_delivery_does_not_wait(
+        self, system: TicketSystem, vendor: Vendor
+    ) -> None:
+        """Nothing was created."""
+        ledger = MemoryLedger()
+        vendor.failures, vendor.fails = [Answer(422, {"message": "no"})], is_post
+        with pytest.raises(DeliveryError):
+            update_ticket(OPENED, unread, system, ledger)
+        assert update_ticket(OPENED, unread, system, ledger)[0].reference is not None
 
     def test_a_response_that_does_not_come_is_a_failed_delivery(
         self, system: TicketSystem, peer: Peer, vendor: Vendor, monkeypatch: pytest.MonkeyPatch

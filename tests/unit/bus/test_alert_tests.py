@@ -1,4 +1,4 @@
-"""The message that requests a test of the alert channels."""
+"""The event that requests a test of alert channels and ticket systems."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.bus.alert_tests import TEST_DETAIL_TYPE, AlertTest, alert_test_body, read_alert_test
+from permission_guard.bus.alert_tests import (
+    TEST_DETAIL_TYPE,
+    AlertTest,
+    alert_test_event,
+    alert_test_of,
+    read_alert_test,
+)
 from permission_guard.bus.batch import process_batch
 from permission_guard.errors import MalformedEventError
 from permission_guard.model.verdicts import FINDING_ID
@@ -25,11 +31,28 @@ TEST = AlertTest(
 )
 
 
-def test_the_message_is_read_as_it_was_sent() -> None:
+EVENT = alert_test_event(TEST)
+
+
+def test_the_event_is_read_as_it_was_sent() -> None:
     """It has the source of the bus, and a detail-type of its own."""
-    body = json.loads(alert_test_body(TEST))
-    assert (body["source"], body["detail-type"]) == ("permission-guard", "Test Message")
-    assert read_alert_test(body["detail"]) == TEST
+    assert (EVENT["source"], EVENT["detail-type"]) == ("permission-guard", "Test Message")
+    assert alert_test_of(json.loads(json.dumps(EVENT))) == TEST
+
+
+@pytest.mark.parametrize(
+    "event", [{}, [], None, {"Records": []}, {**EVENT, "Records": []}, {**EVENT, "detail-type": "Digest"}]
+)
+def test_a_batch_of_messages_is_no_test(event: Any) -> None:
+    """It is handled as before."""
+    assert alert_test_of(event) is None
+
+
+@pytest.mark.parametrize("changed", [{"source": "somebody"}, {"source": None}, {"detail": None}, {"detail": []}])
+def test_an_event_that_is_nearly_a_test_is_malformed(changed: dict[str, Any]) -> None:
+    """Nothing is sent."""
+    with pytest.raises(MalformedEventError, match="no request of a test message"):
+        alert_test_of({**EVENT, **changed})
 
 
 @pytest.mark.parametrize(
@@ -47,8 +70,8 @@ def test_the_message_is_read_as_it_was_sent() -> None:
     ],
 )
 def test_a_message_with_another_form_is_malformed(changed: dict[str, Any], what: str) -> None:
-    """It goes to the dead-letter queue."""
-    detail = json.loads(alert_test_body(TEST))["detail"] | changed
+    """Nothing is sent."""
+    detail = EVENT["detail"] | changed
     with pytest.raises(MalformedEventError, match=f"no valid `{what}`"):
         read_alert_test(detail)
 
@@ -69,7 +92,7 @@ def test_other_messages_of_a_queue_have_their_own_handlers(logged: Logged) -> No
     """A batch can have both; one that fails does not fail the others, and a type without a handler fails."""
     opened = {"source": "permission-guard", "detail-type": "Finding Opened", "detail": a_finding().to_document()}
     bodies = [
-        alert_test_body(TEST),
+        json.dumps(EVENT),
         json.dumps(opened),
         json.dumps({"source": "permission-guard", "detail-type": TEST_DETAIL_TYPE, "detail": {}}),
         json.dumps({"source": "permission-guard", "detail-type": [TEST_DETAIL_TYPE], "detail": {}}),
@@ -89,7 +112,7 @@ def test_other_messages_of_a_queue_have_their_own_handlers(logged: Logged) -> No
 
 
 def test_without_a_handler_the_message_is_no_event(logged: Logged) -> None:
-    """Tickets and fixes do not know it."""
-    event = {"Records": [{"messageId": "m", "body": alert_test_body(TEST)}]}
+    """A test in a queue is a failure: only an invocation requests one."""
+    event = {"Records": [{"messageId": "m", "body": json.dumps(EVENT)}]}
     answer = process_batch(event, lambda _event: None, logged.logger, logged.metrics)
     assert answer["batchItemFailures"] == [{"itemIdentifier": "m"}]

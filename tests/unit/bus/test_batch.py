@@ -63,3 +63,19 @@ def test_a_message_that_fails_is_retried_and_the_others_are_not(logged: Logged) 
     assert "the channel is closed" in first["exception"]
     assert (second["finding_id"], second["error"]) == ("unknown", "MalformedEventError")
     assert logged.counts == {"MessagesReceived": 3, "MessagesFailed": 2}
+
+
+def test_messages_for_which_no_time_is_left_are_delivered_again(logged: Logged) -> None:
+    """They are not tried; what was handled before is acknowledged."""
+    handled: list[str] = []
+    event = {"Records": [{"messageId": f"m{number}", "body": body()} for number in range(3)]}
+    answer = process_batch(
+        event,
+        lambda one: handled.append(one.finding_id),
+        logged.logger,
+        logged.metrics,
+        has_time=lambda messages: messages == 3,
+    )
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m2"}]}
+    assert handled == [FINDING_ID]
+    assert logged.counts == {"MessagesReceived": 3, "MessagesFailed": 2}

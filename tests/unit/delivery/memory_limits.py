@@ -15,6 +15,8 @@ from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.aws import InMemoryAws
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.ledger import DeliveryResult
     from permission_guard.delivery.message import Message
@@ -78,8 +80,8 @@ class Deliveries:
         """Return a stored digest."""
         return self.digests.get(digest_id)
 
-    def send_waiting(self, channel: AlertChannel) -> list[DeliveryResult]:
-        """Send what waits for a channel."""
+    def send_waiting(self, channel: AlertChannel, has_time: Callable[[], bool] = lambda: True) -> list[DeliveryResult]:
+        """Send what waits for a channel while there is time."""
         sender = WaitingSender(
             self.limit,
             self.limits,
@@ -89,6 +91,7 @@ class Deliveries:
             account=ACCOUNT,
             region=REGION,
             command=COMMAND,
+            has_time=has_time,
             clock=lambda: self.now,
         )
         return sender.send(channel)

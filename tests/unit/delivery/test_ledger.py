@@ -16,9 +16,10 @@ from permission_guard.delivery.ledger import (
     DeliveryOutcome,
     Skip,
     deliver,
+    deliver_once,
     skip_reason,
 )
-from permission_guard.errors import ConflictError, DeliveryBusyError, DeliveryError
+from permission_guard.errors import ConflictError, DeliveryBusyError, DeliveryError, DeliveryUnclearError
 from permission_guard.model.findings import Finding, Status
 from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
@@ -61,6 +62,23 @@ def test_an_older_revision_is_not_sent_after_a_newer_one() -> None:
     deliver_to(ledger, send, replace(OPENED, revision=2))
     assert deliver_to(ledger, send, OPENED) is DeliveryOutcome.SUPERSEDED
     assert send.sent == [(2, None)]
+
+
+def test_a_delivery_that_may_have_been_done_keeps_its_lock() -> None:
+    """The retry comes minutes later, when a ticket system's search can find the new ticket."""
+
+    def unclear(*_arguments: object) -> str:
+        raise DeliveryUnclearError("no response")
+
+    ledger = MemoryLedger()
+    with pytest.raises(DeliveryUnclearError):
+        deliver(ledger, "ticket:jira", OPENED, unclear, current=unread, clock=lambda: NOW)
+    with pytest.raises(DeliveryUnclearError):
+        deliver_once(ledger, "ticket:jira", "once", unclear, clock=lambda: NOW)
+    for identifier in (OPENED.id, "once"):
+        with pytest.raises(DeliveryBusyError):
+            ledger.claim(identifier, "ticket:jira", 2, NOW)
+        assert isinstance(ledger.claim(identifier, "ticket:jira", 2, NOW + timedelta(minutes=5)), Claim)
 
 
 def test_a_revision_that_the_findings_table_never_had_is_forgotten() -> None:

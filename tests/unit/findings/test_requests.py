@@ -11,6 +11,7 @@ import pytest
 
 from permission_guard.errors import UNREADABLE, ConflictError, RequestRefusedError
 from permission_guard.findings.requests import FindingRequest, FindingRequestKind, Managed, manage
+from permission_guard.model.destinations import Destination, DestinationKind, DestinationResult, Outcome
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.suppressions import SuppressedBy, Suppression
 from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, ROLE_ARN, TARGET, InMemoryFindings, a_finding
@@ -33,6 +34,9 @@ SUPPRESS: dict[str, Any] = {
     "nonce": NONCE,
 }
 UNSUPPRESS = {**SUPPRESS, "kind": "unsuppress"}
+SENT = DestinationResult(
+    destination=Destination(name="sns", type="sns", kind=DestinationKind.ALERTS), outcome=Outcome.SENT
+)
 SUPPRESSION = Suppression(by=SuppressedBy.PERSON, reason="Public on purpose, see ADR 12", owner=JANE, until=UNTIL)
 
 
@@ -42,6 +46,10 @@ class Queues:
     def __init__(self) -> None:
         self.checked: list[FunctionTarget] = []
         self.tests: list[AlertTest] = []
+
+    def test(self, test: AlertTest) -> list[DestinationResult]:
+        self.tests.append(test)
+        return [SENT]
 
 
 @pytest.fixture
@@ -69,7 +77,7 @@ def handle(
         audience=MANAGE_FINDINGS,
         findings=store,
         request_checks=queues.checked.append,
-        send_test=queues.tests.append,
+        send_test=queues.test,
         now=now,
     )
 
@@ -145,8 +153,9 @@ def test_checks_of_a_function_are_requested(store: InMemoryFindings, queues: Que
 
 
 def test_a_test_message_is_requested(store: InMemoryFindings, queues: Queues) -> None:
-    """It names who requested it, and where."""
-    handle(store, {"kind": "test-message", "nonce": NONCE}, queues)
+    """It names who requested it, and where; the results are those of the senders."""
+    managed = handle(store, {"kind": "test-message", "nonce": NONCE}, queues)
+    assert managed.results == (SENT,)
     (test,) = queues.tests
     assert (test.id, test.by, test.at) == (NONCE, JANE, NOW)
     assert (test.account, test.region) == ("123456789012", "us-east-1")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from permission_guard.errors import DeliveryError
 from permission_guard.maintenance.maintainer import Outcome
 from permission_guard.maintenance.state import MaintenanceState
+from permission_guard.maintenance.tickets import Requested, request_reviews
 from permission_guard.model.findings import Status
 from tests.fakes import OTHER, ROLE_ARN, a_finding
 from tests.unit.maintenance.account import Account
@@ -96,6 +99,29 @@ def test_a_queue_that_fails_keeps_nothing_else_back() -> None:
     assert run.failures == ("tickets: DeliveryError: SQS did not accept it",)
     account.tickets.fails_after = 1_000
     assert account.run(minutes=10).reviews == 15
+
+
+@pytest.mark.parametrize("count", [0, 25])
+def test_a_queue_that_fails_at_the_first_request_loses_no_day(count: int) -> None:
+    """The next run requests all of them, without a finding the summary."""
+    account = an_account(count)
+    account.tickets.fails_after = 0
+    assert account.run().failures == ("tickets: DeliveryError: SQS did not accept it",)
+    account.tickets.fails_after = 1_000
+    assert account.run(minutes=10).reviews == count
+    assert account.tickets.requests[-1] == []
+    assert account.run(minutes=10).reviews == 0
+
+
+def test_a_run_that_stops_before_the_first_request_loses_no_day() -> None:
+    """Something before the reviews took all of its time."""
+    account = an_account(25)
+    queue = Queue()
+    state = MaintenanceState(reviewed_on="2026-11-19")
+    requested = request_reviews(state, account.keys_of, queue, today="2026-11-20", is_stopped=lambda: True)
+    assert (requested, queue.requests) == (Requested(state), [])
+    requested = request_reviews(state, account.keys_of, queue, today="2026-11-20", is_stopped=lambda: False)
+    assert (requested.reviews, requested.state.reviewed_on) == (25, "2026-11-20")
 
 
 def test_a_summary_that_could_not_be_requested_is_requested_by_the_next_run() -> None:

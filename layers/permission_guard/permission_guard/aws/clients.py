@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
@@ -49,6 +50,9 @@ Lambda's control plane allows 15 calls a second per account for all callers toge
 call waits 15 seconds in total at most (1, 2, 4 and 8, each times a random share). So neither throttling nor a hanging
 connection uses up the function's time: the message returns to its queue instead.
 """
+
+_CREATING = Lock()
+"""boto3's default session is not safe for threads that create clients at the same time."""
 
 TIME_LIMIT = TimeLimit()
 """The time limit of all clients. The checkers set it for each batch."""
@@ -109,6 +113,11 @@ def client_in(service: str, region: str) -> Any:
     return own if own.meta.region_name == region else _client_in(service, region)
 
 
+def patient_client(service: str, seconds: int) -> Any:
+    """Return a client that waits up to `seconds` for an answer, and makes each call once."""
+    return _patient_client(service, seconds)
+
+
 def client_as(service: str, *, profile: str | None, region: str | None) -> Any:
     """Return a client with the credentials of a profile, or of the environment, for the command line.
 
@@ -133,9 +142,15 @@ def _client_in(service: str, region: str) -> Any:
     return _created(service, CONFIG.merge(Config(region_name=region)))
 
 
+@cache
+def _patient_client(service: str, seconds: int) -> Any:
+    return _created(service, CONFIG.merge(Config(read_timeout=seconds, retries={"total_max_attempts": 1})))
+
+
 def _created(service: str, config: Config) -> Any:
     try:
-        created = boto3.client(service, config=config)  # type: ignore[call-overload]
+        with _CREATING:
+            created = boto3.client(service, config=config)  # type: ignore[call-overload]
     except BotoCoreError as error:
         raise ConfigurationError(f"boto3 cannot create a client for {service}: {error}") from error
     created.meta.events.register_first("before-send", TIME_LIMIT.refuse)

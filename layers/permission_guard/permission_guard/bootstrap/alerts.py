@@ -15,8 +15,8 @@ from permission_guard.aws.tables.waiting import WaitingTable
 from permission_guard.bootstrap.commands import list_command
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_channels import named_channels
+from permission_guard.bootstrap.patience import patience
 from permission_guard.config.settings import AlertSettings
-from permission_guard.delivery.alerts.alert_tests import send_test
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.digests import send_digest
 from permission_guard.delivery.alerts.routed import AlertRoutes
@@ -24,12 +24,12 @@ from permission_guard.delivery.alerts.slack.channel import SlackChannel
 from permission_guard.delivery.alerts.waiting import WaitingSender
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
 from permission_guard.delivery.limits import ChannelLimits
+from permission_guard.delivery.patience import PatientChannel
 from permission_guard.delivery.transitions import deliver_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.bus.events import BusEvent
     from permission_guard.config.document import GuardConfig
     from permission_guard.delivery.alerts.channel import AlertChannel
@@ -78,15 +78,8 @@ def digest_sender(environment: Mapping[str, str], config: GuardConfig) -> Callab
         digests=DigestReader(client("dynamodb"), settings.findings_table),
         channels=_channels(settings),
         ledger=DeliveryTable(client("dynamodb"), settings.deliveries_table),
-        limits=_limits(settings, config),
+        limits=channel_limits(settings, config),
     )
-
-
-def test_sender(environment: Mapping[str, str], config: GuardConfig) -> Callable[[AlertTest], Sequence[DeliveryResult]]:
-    """Return what sends a test message to every channel. ConfigurationError if a setting is missing."""
-    settings = AlertSettings.from_environment(environment)
-    ledger = DeliveryTable(client("dynamodb"), settings.deliveries_table)
-    return partial(send_test, channels=_channels(settings), ledger=ledger, limits=_limits(settings, config))
 
 
 def waiting_sender(
@@ -100,13 +93,14 @@ def waiting_sender(
     dynamodb = client("dynamodb")
     sender = WaitingSender(
         config.alerts.limit,
-        _limits(settings, config),
+        channel_limits(settings, config),
         DeliveryTable(dynamodb, settings.deliveries_table),
         WaitingTable(dynamodb, settings.deliveries_table),
         DigestReader(dynamodb, settings.findings_table),
         account=account,
         region=region,
         command=list_command(settings.stack_name, region),
+        has_time=patience().has_time,
     )
 
     def send_to(name: str) -> Sequence[DeliveryResult]:
@@ -118,7 +112,8 @@ def waiting_sender(
     return send_to
 
 
-def _limits(settings: AlertSettings, config: GuardConfig) -> ChannelLimits:
+def channel_limits(settings: AlertSettings, config: GuardConfig) -> ChannelLimits:
+    """Return the limits of all channels."""
     dynamodb, table = client("dynamodb"), settings.deliveries_table
     return ChannelLimits(config.alerts.limit, QuotaTable(dynamodb, table), WaitingTable(dynamodb, table))
 
@@ -133,13 +128,15 @@ def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
         send,
         min_severity=config.alerts.min_severity,
         baseline=DigestReader(client("dynamodb"), settings.findings_table).baseline,
-        limits=_limits(settings, config),
+        limits=channel_limits(settings, config),
         groups=TargetFindings(client("dynamodb"), settings.findings_table),
     )
 
     def send_event(event: BusEvent) -> Sequence[DeliveryResult]:
         def to_channels(finding: Finding, current: Current) -> Sequence[DeliveryResult]:
-            return alert(finding, current, routes.channels(finding), ledger, is_routed=routes.is_routed)
+            return alert(
+                finding, current, patience().ordered(routes.channels(finding)), ledger, is_routed=routes.is_routed
+            )
 
         return deliver_event(event, findings, to_channels)
 
@@ -150,13 +147,17 @@ def _sender(settings: AlertSettings, config: GuardConfig) -> AlertSender:
 def all_channels(settings: AlertSettings, config: GuardConfig) -> list[AlertChannel]:
     """Return the channels of a deployment: its own, which are the default ones, and those that `config` names."""
     own = channels_for(settings, client, config.owners)
-    return [*own, *named_channels(config.channels, config.owners, settings, client)]
+    return _patient([*own, *named_channels(config.channels, config.owners, settings, client)])
 
 
 @cache
 def _channels(settings: AlertSettings) -> list[AlertChannel]:
     """Create the default channels once per execution environment: the Slack channel caches its webhook."""
-    return channels_for(settings, client)
+    return _patient(channels_for(settings, client))
+
+
+def _patient(channels: Sequence[AlertChannel]) -> list[AlertChannel]:
+    return [PatientChannel(one, patience()) for one in channels]
 
 
 def channels_for(

@@ -69,6 +69,16 @@ def logged_configuration(settings: ConfigurationSettings, logger: Logger, metric
         raise
 
 
+def configuration_or_reason(
+    environment: Mapping[str, str], logger: Logger, metrics: Metrics
+) -> tuple[GuardConfig | None, str]:
+    """Return the configuration, or None and why it cannot be read. ConfigurationError if a setting is missing."""
+    try:
+        return logged_configuration(ConfigurationSettings.from_environment(environment), logger, metrics), ""
+    except ConfigurationUnavailableError as error:
+        return None, str(error)
+
+
 def latest(make: Callable[Given, Made]) -> Callable[Given, Made]:
     """Keep what was made last, as long as it is asked for with equal arguments.
 

@@ -13,7 +13,9 @@ from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.aws.tables.waiting_findings import WaitingTable
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_tickets import named_systems, outside_aws
+from permission_guard.bootstrap.patience import patience
 from permission_guard.config.settings import TicketSettings
+from permission_guard.delivery.patience import PatientSession
 from permission_guard.delivery.tickets.review import review_finding
 from permission_guard.delivery.tickets.routed import NamedSystem, RoutedTickets
 from permission_guard.delivery.tickets.waiting_list import WaitingList
@@ -63,7 +65,7 @@ def _credentials(settings: TicketSettings, client: Callable[[Any], Any], names: 
 def _session() -> HttpSession:
     from permission_guard.delivery.http.httpx_session import HttpxSession  # noqa: PLC0415 - as above
 
-    return HttpxSession()
+    return PatientSession(HttpxSession(), patience())
 
 
 TICKET_SYSTEMS: Mapping[str, MakeSystem | None] = {

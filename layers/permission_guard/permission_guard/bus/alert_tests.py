@@ -1,8 +1,10 @@
-"""The message that makes every alert channel send a test message. It is put into the alert queue, not on the bus."""
+"""The event that makes `send_alert` send a test message, and `open_ticket` open a test ticket.
+
+`manage_findings` invokes both with it. It is neither in a queue nor on the bus.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict
 from datetime import datetime
@@ -25,7 +27,10 @@ _PATTERNS: Final = {"id": "[0-9a-f]{32}", "by": "arn:[!-~]{1,2044}", "account": 
 
 @record(kw_only=True)
 class AlertTest:
-    """A test of the alert channels: `by` is the ARN of who requested it, and `at` when, ISO-8601 in UTC."""
+    """A test of alert channels and ticket systems: `by` is the ARN of who requested it, `at` when, ISO-8601 in UTC.
+
+    `manage_findings` proves `by`. Other principals that may invoke the senders can name anybody.
+    """
 
     id: str
     by: str
@@ -39,13 +44,23 @@ class AlertTest:
         return f"test-message/{self.id}"
 
 
-def alert_test_body(test: AlertTest) -> str:
-    """Return the body of the message."""
-    return json.dumps({"source": SOURCE, "detail-type": TEST_DETAIL_TYPE, "detail": asdict(test)})
+def alert_test_event(test: AlertTest) -> dict[str, JSON]:
+    """Return the event with which a sender is invoked."""
+    return {"source": SOURCE, "detail-type": TEST_DETAIL_TYPE, "detail": asdict(test)}
+
+
+def alert_test_of(event: JSON) -> AlertTest | None:
+    """Return the test that an event requests, None for a batch of messages. MalformedEventError if it is not valid."""
+    if not isinstance(event, dict) or event.get("detail-type") != TEST_DETAIL_TYPE or "Records" in event:
+        return None
+    detail = event.get("detail")
+    if event.get("source") != SOURCE or not isinstance(detail, dict):
+        raise MalformedEventError("the event is no request of a test message")
+    return read_alert_test(detail)
 
 
 def read_alert_test(detail: Mapping[str, JSON]) -> AlertTest:
-    """Read the `detail` of the message; MalformedEventError if it is not one."""
+    """Read the `detail` of the event; MalformedEventError if it is not one."""
     for name, pattern in _PATTERNS.items():
         if not isinstance(detail.get(name), str) or not re.fullmatch(pattern, detail[name]):
             raise MalformedEventError(f"the test message has no valid `{name}`")

@@ -28,6 +28,7 @@ def process_batch(
     others: Mapping[str, Handler] | None = None,
     *,
     sources: Mapping[str, str] | None = None,
+    has_time: Callable[[int], bool] = lambda _messages: True,
 ) -> dict[str, JSON]:
     """Pass each message's event to `handle`; return Lambda's partial batch response.
 
@@ -37,9 +38,17 @@ def process_batch(
     An error of `handle` is logged with the finding's id. SQS retries the message, and moves it to the dead-letter queue
     in the end. An event about a transition that was never recorded is refused: it is logged and counted, not retried.
     So is a message about a digest that was never recorded.
+
+    `has_time` is asked before each message, with the number of those that are left. When it returns false, they are not
+    tried, and are delivered again: if the function ended before the batch did, those that were handled would be, too.
     """
     failed = []
-    for record in event["Records"]:
+    for number, record in enumerate(event["Records"]):
+        left = [{"itemIdentifier": one["messageId"]} for one in event["Records"][number:]]
+        if not has_time(len(left)):
+            logger.warning("too little time is left: messages are delivered again", extra={"messages": len(left)})
+            failed += left
+            break
         finding_id = "unknown"
         try:
             detail_type, detail = read_message(record["body"], sources)

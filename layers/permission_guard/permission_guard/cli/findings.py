@@ -215,23 +215,6 @@ def recheck(
     echo(f"Two checks of {target.name} are requested. In a minute: permission-guard findings list")
 
 
-@app.command("test")
-def send_test(profile: Profile = None, region: Region = None, stack_name: StackName = STACK) -> None:
-    """Send a test message to every configured channel: SNS and Slack.
-
-    It is marked as a test, and nothing is recorded as a finding. A subscription with a filter policy gets it only if
-    the policy accepts the attribute `notice` with the value `Test Message`.
-
-    Example:
-      permission-guard findings test
-
-    Exit codes: 0 requested, 1 refused or not sent, 2 invalid usage.
-
-    """
-    _manage(open_stack(stack_name, profile, region), kind="test-message")
-    echo("A test message is on its way to every channel. Does it not arrive? See the log of send_alert.")
-
-
 # ── What the commands share ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -20,3 +20,14 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
         return
     with console.status(f"0 {what}") as status:
         yield lambda count: status.update(f"{count:,} {what}")
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show what the command waits for, on standard error while it runs."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield

@@ -8,7 +8,7 @@ from permission_guard.config.document import AlertLimit, Alerts, Period
 from permission_guard.config.forms import Choice, Integer, Key, ObjectOf
 from permission_guard.model.verdicts import Severity
 
-MAX_MESSAGES: Final = 100
+MAX_MESSAGES: Final = 1_000
 """The table has the times of the last messages of a channel in one item."""
 MAX_MINUTES: Final = 60
 """What waits because of a limit waits about as long."""

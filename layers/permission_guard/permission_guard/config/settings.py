@@ -293,12 +293,14 @@ class DecideSettings:
 class ManageSettings:
     """The settings of the function that takes requests about findings.
 
-    `check_queue_urls` are the queues of the checkers, one for each, and `alert_queue_url` that of `send_alert`.
+    `check_queue_urls` are the queues of the checkers, one for each. The others are the names of the functions that send
+    test messages and open test tickets; `open_ticket_function` is None if no tickets are opened.
     """
 
     findings_table: str
     check_queue_urls: tuple[str, str]
-    alert_queue_url: str
+    send_alert_function: str
+    open_ticket_function: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -309,7 +311,8 @@ class ManageSettings:
                 _required(environment, "INVOKE_POLICY_QUEUE_URL"),
                 _required(environment, "EXECUTION_ROLE_QUEUE_URL"),
             ),
-            alert_queue_url=_required(environment, "ALERT_QUEUE_URL"),
+            send_alert_function=_required(environment, "SEND_ALERT_FUNCTION"),
+            open_ticket_function=environment.get("OPEN_TICKET_FUNCTION") or None,
         )
 
 

@@ -5,7 +5,8 @@ finding and channel, deliveries run one at a time, and revisions only increase:
 
 - a claim takes a lock that expires, and returns the reference of the last delivery;
 - a revision that was delivered, or that is older than the last one delivered, is skipped;
-- a failed delivery releases the lock, so that the retry does not wait;
+- a failed delivery releases the lock, so that the retry does not wait; if it is unclear whether it failed, the lock
+  expires instead, so that a ticket system's search can find the new ticket before the retry;
 - after a crash between sending and recording, the lock expires and the message is sent a second time: a duplicate alert
   is better than a lost one.
 """
@@ -18,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.errors import ChannelLimitError, DeliveryBusyError, DeliveryLimitError
+from permission_guard.errors import ChannelLimitError, DeliveryBusyError, DeliveryLimitError, DeliveryUnclearError
 from permission_guard.model.findings import Status
 from permission_guard.records import record
 
@@ -169,8 +170,8 @@ def deliver(
     """Deliver a finding to a channel, unless this revision or a newer one was delivered.
 
     `send` takes the finding and the reference of the last delivery, and returns the reference to record (None keeps the
-    last one). Its errors are raised after the lock is released. `current` reads the finding as it is now: if the ledger
-    has a higher revision, it is repaired, and the finding as it is now is delivered.
+    last one). Its errors are raised after the lock is released; DeliveryUnclearError keeps it. `current` reads the
+    finding as it is now: if the ledger has a higher revision, it is repaired, and that finding is delivered.
 
     A finding that `is_withheld`, given the same, is not sent. The record then has the revision before: older ones are
     skipped, and this one is delivered by a later event if the severity has risen meanwhile. Neither is a finding for
@@ -219,6 +220,8 @@ def deliver(
             ledger.complete(replace(claim, revision=claim.revision - 1), None, expires_at(finding, clock()))
             outcome = DeliveryOutcome.LIMIT_REACHED
             return DeliveryResult(channel=channel, outcome=outcome, reference=claim.reference, repaired=repaired)
+    except DeliveryUnclearError:
+        raise  # the lock expires: a search right now may miss the new ticket
     except BaseException:
         ledger.release(claim)
         raise
@@ -241,7 +244,7 @@ def deliver_once(
 ) -> DeliveryResult:
     """Deliver what has no later revision, such as a digest, to a channel, unless it was delivered.
 
-    `send` returns the reference to record. Its errors are raised after the lock is released. If it raises
+    `send` returns the reference to record. Its errors are raised as by `deliver`. If it raises
     ChannelLimitError, `postpone` lets the message wait and records it as delivered.
     """
     claim = claimed(ledger, channel, identifier, 1, clock=clock, wait=wait)
@@ -255,6 +258,8 @@ def deliver_once(
                 raise
             postpone(claim)
             return DeliveryResult(channel=channel, outcome=DeliveryOutcome.WAITS_FOR_DIGEST)
+    except DeliveryUnclearError:
+        raise  # the lock expires: a search right now may miss the new ticket
     except BaseException:
         ledger.release(claim)
         raise

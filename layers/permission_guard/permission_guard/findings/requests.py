@@ -33,11 +33,12 @@ from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from permission_guard.findings.lifecycle import Change
     from permission_guard.findings.store import FindingStore
     from permission_guard.iam.arn import Arn
+    from permission_guard.model.destinations import DestinationResult
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON, FindingTarget, FunctionTarget
 
@@ -112,13 +113,15 @@ class FindingRequest:
 class Managed:
     """What became of a request: the proven ARN of its caller, and the finding as it is now, if it is about one.
 
-    `changed` is false if the finding was in the requested state already.
+    `changed` is false if the finding was in the requested state already. `results` say what became of a test at each
+    destination.
     """
 
     request: FindingRequest
     by: str
     finding: Finding | None = None
     changed: bool = True
+    results: tuple[DestinationResult, ...] = ()
 
 
 def manage(
@@ -128,7 +131,7 @@ def manage(
     audience: str,
     findings: FindingStore,
     request_checks: Callable[[FunctionTarget], None],
-    send_test: Callable[[AlertTest], None],
+    send_test: Callable[[AlertTest], Sequence[DestinationResult]],
     now: str,
 ) -> Managed:
     """Do what a person requests; the same request again changes nothing more.
@@ -140,8 +143,8 @@ def manage(
     if require_arn(caller).account != place.account:
         raise RequestRefusedError(f"{caller} is not a principal of account {place.account}")
     if request.kind is FindingRequestKind.TEST_MESSAGE:
-        send_test(AlertTest(id=request.nonce, by=caller, at=now, account=place.account, region=place.region))
-        return Managed(request=request, by=caller)
+        test = AlertTest(id=request.nonce, by=caller, at=now, account=place.account, region=place.region)
+        return Managed(request=request, by=caller, results=tuple(send_test(test)))
     if request.kind is FindingRequestKind.RECHECK:
         request_checks(_function(request.target_arn, place))
         return Managed(request=request, by=caller)

@@ -48,7 +48,11 @@ class Requested:
 def request_reviews(
     state: MaintenanceState, keys_of: Keys, queue: ReviewQueue, *, today: str, is_stopped: Callable[[], bool]
 ) -> Requested:
-    """Request to read each ticket, once a day. `today` is a date. What fails is requested by the next run."""
+    """Request to read each ticket, once a day. `today` is a date. What fails is requested by the next run.
+
+    If nothing was sent, the state is the one that came in: it would say that the day's requests are done.
+    """
+    before = state
     if not state.reviewed_after:
         if state.reviewed_on == today:
             return Requested(state)
@@ -60,12 +64,12 @@ def request_reviews(
     try:
         while part := due[sent : sent + _PART]:
             if is_stopped():
-                return Requested(state, sent)
+                return Requested(state if sent else before, sent)
             queue.send_reviews([reviews[key] for key in part])
             state, sent = replace(state, reviewed_after=part[-1]), sent + len(part)
         queue.send_summary_review()
     except Exception as error:  # noqa: BLE001 - what was requested must not be requested again
-        return Requested(state, sent, f"tickets: {type(error).__name__}: {error}")
+        return Requested(state if sent else before, sent, f"tickets: {type(error).__name__}: {error}")
     return Requested(replace(state, reviewed_after=""), sent)
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from permission_guard.bus.alert_tests import AlertTest
-from permission_guard.delivery.alerts.alert_tests import send_test
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.alerts.digests import send_digest
 from permission_guard.delivery.ledger import Claim, DeliveryOutcome
+from permission_guard.delivery.patience import Patience
+from permission_guard.delivery.samples import send_test
 from permission_guard.errors import ConflictError, DeliveryError
+from permission_guard.model.destinations import Destination, DestinationKind, Outcome
 from permission_guard.model.digests import Digest, DigestKind
 from permission_guard.model.findings import Status, Transition
 from tests.fakes import ACCOUNT, REGION
+from tests.inline_pool import InlinePool
 from tests.unit.delivery.examples import OPENED
 from tests.unit.delivery.memory_ledger import unread
 from tests.unit.delivery.memory_limits import Channel, Deliveries
@@ -192,15 +196,17 @@ def test_a_digest_that_no_longer_exists_keeps_nothing_back(deliveries: Deliverie
     assert deliveries.waiting.items("sns") == []
 
 
-def test_a_test_message_without_a_place_is_a_failure(deliveries: Deliveries) -> None:
-    """The queue delivers it again, after the window."""
+def test_a_test_message_without_a_place_is_not_sent(deliveries: Deliveries) -> None:
+    """The result says so, and nothing waits. After the window the same test is sent."""
     channel = Channel(deliveries)
     use_up(deliveries)
-    with pytest.raises(DeliveryError, match="sns has got 3 messages in 10 minutes"):
-        send_test(TEST, [channel], deliveries.ledger, deliveries.limits)
+    to = [(Destination(name="sns", type="sns", kind=DestinationKind.ALERTS), channel)]
+    (result,) = send_test(TEST, to, deliveries.ledger, deliveries.limits, InlinePool)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "sns has got 3 messages in 10 minutes")
+    assert deliveries.waiting.items("sns") == []
     deliveries.later(minutes=11)
-    (result,) = send_test(TEST, [channel], deliveries.ledger, deliveries.limits)
-    assert result.outcome is DELIVERED
+    (result,) = send_test(TEST, to, deliveries.ledger, deliveries.limits, InlinePool)
+    assert result.outcome is Outcome.SENT
 
 
 def test_without_a_place_nothing_of_what_waits_is_lost(deliveries: Deliveries) -> None:
@@ -282,8 +288,9 @@ def test_what_a_channel_does_not_show_waits_on(deliveries: Deliveries) -> None:
     assert deliveries.waiting.items("sns") == []
 
 
-def test_a_run_ends_before_its_time_is_over(deliveries: Deliveries) -> None:
-    """What is left is for the next run."""
+@pytest.mark.parametrize(("messages", "sent"), [(1, 3), (2, 2), (3, 2)])
+def test_a_run_takes_the_time_that_the_invocation_has_left(deliveries: Deliveries, messages: int, sent: int) -> None:
+    """And leaves some for the next message of the batch. What still waits is for the next run."""
     deliveries.limit = replace(deliveries.limit, messages=100)
 
     class SlowChannel(Channel):
@@ -296,5 +303,9 @@ def test_a_run_ends_before_its_time_is_over(deliveries: Deliveries) -> None:
     for number in range(300):
         alert(deliveries, numbered(number), channel)
     deliveries.later(minutes=11)
-    assert len(deliveries.send_waiting(channel)) == 2
+    patience, end = Patience(), deliveries.now + timedelta(seconds=60)
+    patience.begin(lambda: int((end - deliveries.now).total_seconds() * 1000))
+    assert patience.begin_message(messages)
+    assert len(deliveries.send_waiting(channel, patience.has_time)) == sent
+    assert patience.begin_message(messages - 1) or messages == 1
     assert 0 < len(deliveries.waiting.items("sns")) < 300

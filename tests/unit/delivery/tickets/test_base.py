@@ -32,6 +32,10 @@ OUTSIDE_AWS = {
 RESOLVED = replace(OPENED, revision=2, status=Status.RESOLVED, transition=Transition.RESOLVED)
 
 
+LATER = "2026-12-01T00:00:00.000+00:00"
+"""The time of a later opening."""
+
+
 class Tickets:
     """A ticket system in a dictionary: whether each ticket is open, and its mark."""
 
@@ -242,11 +246,42 @@ def test_a_reopened_finding_reopens_a_ticket_that_a_person_closed_once() -> None
     assert len(tickets.comments) == 1
 
 
+@pytest.mark.parametrize("has_comment", [False, True])
+def test_a_ticket_that_a_person_closed_reopens_if_the_end_of_its_finding_arrives_late(*, has_comment: bool) -> None:
+    """A comment would say that the problem still exists since then. The late end changes nothing."""
+    ledger, tickets = MemoryLedger(), Tickets()
+    update_ticket(OPENED, unread, tickets, ledger)
+    tickets.close("T-1")
+    revision = 2
+    if has_comment:
+        update_ticket(replace(OPENED, revision=2), unread, tickets, ledger)
+        revision = 3
+    reopened = replace(OPENED, revision=revision + 1, transition=Transition.REOPENED, opened_at=LATER)
+    update_ticket(reopened, unread, tickets, ledger)
+    (late,) = update_ticket(replace(RESOLVED, revision=revision), lambda: reopened, tickets, ledger)
+    assert late.outcome is DeliveryOutcome.SUPERSEDED
+    assert tickets.tickets == {"T-1": f"open, revision {revision + 1}"}
+    assert len(tickets.comments) == has_comment
+    tickets.close("T-1")
+    follow(tickets, replace(reopened, revision=revision + 2), "T-1")
+    assert tickets.tickets == {"T-1": f"resolved, revision {revision + 2}"}
+
+
+def test_a_closed_ticket_without_a_mark_stays_closed() -> None:
+    """A person removed it. Nothing shows that the finding has ended since."""
+    tickets = Tickets()
+    follow(tickets, OPENED, None)
+    tickets.close("T-1")
+    tickets.held["T-1"] = replace(tickets.held["T-1"], mark=Mark())
+    follow(tickets, replace(OPENED, revision=2), "T-1")
+    assert tickets.writes == ["open", "comment"]
+
+
 def test_a_lost_table_makes_no_second_ticket() -> None:
     """The ticket has the finding's id. In the new table revisions start at one again."""
     tickets = Tickets()
     follow(tickets, replace(OPENED, revision=7), None)
-    follow(tickets, replace(OPENED, opened_at="2026-12-01T00:00:00.000+00:00"), None)
+    follow(tickets, replace(OPENED, opened_at=LATER), None)
     assert tickets.tickets == {"T-1": "open, revision 1"}
 
 

@@ -11,7 +11,7 @@ from permission_guard.bus.ticket_reviews import TicketReview
 from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, DeliveryResult
 from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, Mark, Ticket, is_up_to_date, update_ticket
 from permission_guard.delivery.tickets.review import review_finding, review_ticket
-from permission_guard.errors import DeliveryError, DeliveryLimitError
+from permission_guard.errors import DeliveryBusyError, DeliveryError, DeliveryLimitError, DeliveryUnclearError
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.verdicts import Severity
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
@@ -149,6 +149,21 @@ def test_an_error_releases_the_lock() -> None:
     with pytest.raises(DeliveryError, match="HTTP 500"):
         world.review()
     assert world.ledger.held == before
+
+
+def test_an_unclear_creation_keeps_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delivery right after the review would not find the new ticket, and open another one."""
+
+    def unclear(_about: object) -> str:
+        raise DeliveryUnclearError("no response")
+
+    world = Reviewed(OPENED)
+    world.tickets.held.clear()
+    monkeypatch.setattr(world.tickets, "open", unclear)
+    with pytest.raises(DeliveryUnclearError):
+        world.review()
+    with pytest.raises(DeliveryBusyError):
+        world.ledger.claim(OPENED.id, CHANNEL, 2, datetime.now(UTC))
 
 
 def test_a_review_does_not_run_beside_a_delivery() -> None:

@@ -164,6 +164,88 @@ def test_a_system_that_fails_keeps_the_others_from_nothing() -> None:
     assert deployment.systems["shop"].writes == ["open"]
 
 
+@pytest.mark.parametrize("is_review", [False, True])
+def test_a_ticket_is_not_reopened_after_its_route_was_removed(*, is_review: bool) -> None:
+    """It ended there. With the route again, the finding reopens it, and nobody gets a comment."""
+    deployment = Deployment()
+    deployment.update(OPENED, SHOP)
+    deployment.update(RESOLVED)
+    shop = deployment.systems["shop"]
+    reopened = replace(OPENED, revision=3, transition=Transition.REOPENED)
+    deployment.update(reopened)
+    if is_review:
+        shop.writes.clear()
+        results = deployment.tickets().review(reopened, unread)
+        assert {result.channel: result.outcome for result in results}["ticket:shop"] is DeliveryOutcome.UP_TO_DATE
+        assert shop.writes == []
+    assert deployment.open_tickets() == {"own": {"T-1": "open, revision 3"}, "shop": {"T-1": "resolved, revision 2"}}
+    if is_review:
+        deployment.tickets(SHOP).review(reopened, unread)
+    else:
+        deployment.update(replace(reopened, revision=4), SHOP)
+    assert shop.tickets == {"T-1": f"open, revision {3 if is_review else 4}"}
+    assert shop.comments == []
+
+
+@pytest.mark.parametrize("is_below", [False, True])
+def test_a_deleted_ticket_is_not_opened_again_after_its_route_was_removed(*, is_below: bool) -> None:
+    """Neither by a transition nor by a review; nor below the severity threshold."""
+    deployment = Deployment()
+    deployment.update(OPENED, SHOP)
+    shop = deployment.systems["shop"]
+    shop.held.clear()
+    tickets = deployment.tickets(SHOP, min_severity=Severity.CRITICAL) if is_below else deployment.tickets()
+    proposed = replace(OPENED, revision=2, transition=Transition.FIX_PROPOSED)
+    for act in (tickets.update, tickets.review):
+        act(proposed, lambda: proposed)
+        assert shop.held == {}
+    deployment.tickets(SHOP).review(proposed, unread)
+    assert shop.tickets == {"T-1": "open, revision 2"}
+
+
+def test_a_ticket_that_a_person_closed_gets_no_comment_after_its_route_was_removed() -> None:
+    """The comment would say that the ticket reopens with its finding. With the route again, that is right."""
+    deployment = Deployment()
+    deployment.update(OPENED, SHOP)
+    shop = deployment.systems["shop"]
+    shop.close("T-1")
+    proposed = replace(OPENED, revision=2, transition=Transition.FIX_PROPOSED)
+    deployment.update(proposed)
+    deployment.tickets().review(proposed, unread)
+    assert (shop.writes, shop.tickets) == (["open", "update"], {"T-1": "resolved, revision 2"})
+    deployment.tickets(SHOP).review(proposed, unread)
+    assert len(shop.comments) == 1
+
+
+def test_a_system_that_fails_and_has_nothing_to_do_fails_nothing() -> None:
+    """Its secret was deleted: only the findings that are routed to it, or have a ticket in it, need it."""
+    deployment = Deployment()
+    deployment.update(OPENED)
+    deployment.broken = "shop"
+    results = [deployment.update(RESOLVED), deployment.tickets().review(RESOLVED, unread)]
+    assert [len(one) for one in results] == [3, 3]
+    assert deployment.open_tickets() == {"own": {"T-1": "resolved, revision 2"}}
+    reopened = replace(OPENED, revision=3, transition=Transition.REOPENED)
+    for act in (deployment.update, lambda one, *routes: deployment.tickets(*routes).review(one, unread)):
+        with pytest.raises(DeliveryError, match="not delivered: shop: the secret of shop cannot be read"):
+            act(reopened, SHOP)
+    deployment.broken = None
+    assert deployment.update(reopened, SHOP)["ticket:shop"] is DeliveryOutcome.DELIVERED
+    deployment.broken = "shop"
+    assert deployment.update(reopened, SHOP)["ticket:shop"] is DeliveryOutcome.ALREADY_DELIVERED
+
+
+def test_a_summary_that_was_written_needs_no_system() -> None:
+    """A change in one system has the summaries of all of them written."""
+    deployment = Deployment()
+    for finding in (OPENED, SECOND):
+        deployment.update(finding, SHOP)
+    deployment.tickets(SHOP).summarize(is_review=False)
+    deployment.broken = "shop"
+    results = deployment.tickets(SHOP).summarize(is_review=False)
+    assert {result.outcome for result in results} == {DeliveryOutcome.ALREADY_DELIVERED}
+
+
 def test_a_review_reads_the_tickets_of_all_systems_and_opens_none_where_no_route_is() -> None:
     """Also the ticket whose route was removed."""
     deployment = Deployment()

@@ -11,13 +11,13 @@ import pytest
 from permission_guard.config.document import TicketLimit
 from permission_guard.delivery.formats.plain import text_within
 from permission_guard.delivery.ledger import Claim, DeliveryOutcome, DeliveryResult
-from permission_guard.delivery.tickets.base import channel_of, update_ticket
+from permission_guard.delivery.tickets.base import CLOSED_SUMMARY_TOO_EARLY, channel_of, update_ticket
 from permission_guard.delivery.tickets.review import review_ticket
 from permission_guard.delivery.tickets.summaries import update_summary
 from permission_guard.delivery.tickets.summary import MOST_SHOWN, Summary, Waiting, WaitingEnd, message_of
 from permission_guard.delivery.tickets.titles import title, title_with_severity
 from permission_guard.delivery.tickets.waiting_list import WaitingList
-from permission_guard.errors import DeliveryBusyError, DeliveryError, DeliveryLimitError
+from permission_guard.errors import DeliveryBusyError, DeliveryError, DeliveryLimitError, DeliveryUnclearError
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.verdicts import Severity
 from tests.unit.delivery.memory_ledger import MemoryLedger
@@ -94,8 +94,13 @@ class World:
     def summarize(self, *, is_review: bool = False) -> list[DeliveryOutcome]:
         """Write the summary."""
         found = self.store.findings(CHANNEL, self.now)
-        results = [update_summary(found, self.tickets, self.ledger, is_review=is_review)] if found else []
-        return [one.outcome for one in results]
+        return [self.update(found, is_review=is_review).outcome] if found else []
+
+    def update(self, found: Sequence[Waiting], *, is_review: bool = False) -> DeliveryResult:
+        """Write the summary of what was read."""
+        read = lambda: self.store.findings(CHANNEL, self.now)  # noqa: E731 - a callback
+        clock = lambda: self.now  # noqa: E731 - as above
+        return update_summary(found, self.tickets, self.ledger, current=read, is_review=is_review, clock=clock)
 
     @property
     def summary(self) -> Summary:
@@ -164,6 +169,21 @@ def test_later_findings_are_added_and_resolved_ones_are_shown() -> None:
     assert f"PG201 123456789012 {numbered(2).id} problem 2 is resolved" in text
 
 
+def test_a_finding_that_is_resolved_as_soon_as_the_lock_is_released_does_not_wait() -> None:
+    """It would wait for ever: nothing follows its end."""
+    world = a_flood(2)
+    complete = world.ledger.complete
+
+    def complete_and_resolve(claim: Claim, reference: str | None, expires_at: datetime | None) -> None:
+        complete(claim, reference, expires_at)
+        if claim.revision == 0:
+            world.deliver(resolved(5))
+
+    world.ledger.complete = complete_and_resolve  # type: ignore[method-assign]
+    assert world.deliver(numbered(5)).outcome is DeliveryOutcome.LIMIT_REACHED
+    assert world.store.held[numbered(5).id].end is WaitingEnd.RESOLVED
+
+
 def test_what_no_longer_waits_requests_the_summary_once() -> None:
     """Otherwise it would be shown as waiting until the next flood. A finding that never waited requests nothing."""
     world = a_flood(3)
@@ -228,7 +248,8 @@ def test_a_summary_that_a_person_closed_gets_one_comment() -> None:
         DeliveryOutcome.CORRECTED,
         DeliveryOutcome.UP_TO_DATE,
     ]
-    assert len(world.tickets.comments) == 1
+    assert world.tickets.comments == [CLOSED_SUMMARY_TOO_EARLY]
+    assert "suppress" not in CLOSED_SUMMARY_TOO_EARLY
 
 
 def test_a_summary_that_a_limit_keeps_from_being_opened_is_tried_again() -> None:
@@ -255,6 +276,19 @@ def test_a_summary_that_fails_is_written_by_the_next_try() -> None:
     assert world.summarize() == [DeliveryOutcome.DELIVERED]
 
 
+def test_a_summary_that_may_have_been_opened_keeps_its_lock() -> None:
+    """The next change would not find it yet, and open another one."""
+    world = World()
+    for number in range(3):
+        world.deliver(numbered(number))
+    world.tickets.limit = DeliveryUnclearError("no response")
+    with pytest.raises(DeliveryUnclearError):
+        world.summarize()
+    world.tickets.limit = None
+    with pytest.raises(DeliveryBusyError):
+        world.summarize()
+
+
 def test_two_invocations_do_not_open_two_summaries() -> None:
     """The ledger locks the summary's id."""
     world = World()
@@ -266,6 +300,56 @@ def test_two_invocations_do_not_open_two_summaries() -> None:
         world.summarize()
     world.ledger.complete(claim, "T-3", None)
     assert world.summarize() == [DeliveryOutcome.ALREADY_DELIVERED]
+
+
+@pytest.mark.parametrize("is_review", [False, True])
+def test_a_summary_is_kept_after_its_last_change_is_not_shown_any_more(*, is_review: bool) -> None:
+    """Its revision does not go back: what people do with it, and the next change, are still written."""
+    world = a_flood(5)
+    world.deliver(resolved(2))
+    assert world.summarize() == [DeliveryOutcome.DELIVERED]
+    del world.store.held[numbered(2).id]  # a week later
+    assert world.summarize(is_review=is_review) == [
+        DeliveryOutcome.UP_TO_DATE if is_review else DeliveryOutcome.ALREADY_DELIVERED
+    ]
+    reference = next(key for key, one in world.tickets.held.items() if one.data["id"] == world.summary.id)
+    world.tickets.close(reference)
+    assert world.summarize(is_review=True) == [DeliveryOutcome.CORRECTED]
+    assert len(world.tickets.comments) == 1
+    world.deliver(resolved(3))
+    assert world.summarize() == [DeliveryOutcome.DELIVERED]
+
+
+def test_a_summary_of_findings_that_changed_meanwhile_is_read_again() -> None:
+    """Another invocation has written their end."""
+    world = a_flood(3)
+    early = world.store.findings(CHANNEL, world.now)
+    world.deliver(resolved(2))
+    world.summarize()
+    assert world.ticket_of_summary() == "resolved"
+    assert world.update(early, is_review=True).outcome is DeliveryOutcome.UP_TO_DATE
+    assert world.ticket_of_summary() == "resolved"
+    world.store.held.clear()
+    assert world.update(early).outcome is DeliveryOutcome.SUPERSEDED
+
+
+@pytest.mark.parametrize("revision", [10**30, 10**15])
+def test_a_revision_that_no_change_had_is_forgotten(revision: int) -> None:
+    """Somebody else wrote it, and it would keep every summary from being written."""
+    world = a_flood(3)
+    key = world.summary.id, CHANNEL
+    world.ledger.held[key] = replace(world.ledger.held[key], revision=revision)
+    world.deliver(numbered(9))
+    result = world.update(world.store.findings(CHANNEL, world.now))
+    assert (result.outcome, result.repaired) == (DeliveryOutcome.DELIVERED, True)
+
+
+def test_findings_that_ended_do_not_hide_those_that_wait() -> None:
+    """They come first, so that the summary is not closed too early."""
+    ended = [waiting(number, end=WaitingEnd.TICKET) for number in range(MOST_SHOWN + 1)]
+    summary = Summary.of(CHANNEL, [*ended, waiting(MOST_SHOWN + 1)])
+    assert (summary.status, summary.more, len(summary.findings)) == (Status.OPEN, False, MOST_SHOWN)
+    assert summary.title == "1 finding has no ticket of its own: a limit is reached"
 
 
 def test_a_limit_of_the_other_side_counts_as_well() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.aws.senders.batches import batches
-from permission_guard.bus.alert_tests import alert_test_body
 from permission_guard.bus.digests import digest_body
 from permission_guard.bus.events import event_body
 from permission_guard.bus.ticket_reviews import summary_body, ticket_review_body
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from permission_guard.bus.alert_tests import AlertTest
     from permission_guard.bus.ticket_reviews import TicketReview
     from permission_guard.model.findings import Finding
 
@@ -44,10 +42,6 @@ class EventQueue:
     def send_waiting(self, channel: str) -> None:
         """Have what waits for an alert channel sent. DeliveryError if SQS did not accept the message."""
         self._send([waiting_body(channel)])
-
-    def send_test(self, test: AlertTest) -> None:
-        """Have every alert channel send a test message. DeliveryError if SQS did not accept the message."""
-        self._send([alert_test_body(test)])
 
     def send_reviews(self, reviews: Iterable[TicketReview]) -> None:
         """Have the tickets of findings read. DeliveryError if SQS did not accept all messages."""

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from permission_guard.aws.readers.caller import BODY, CONTENT_TYPE, SIGNED_HEADER, sts_url
 from permission_guard.errors import ConfigurationError, RequestRefusedError, RetryableError, error_code
+from permission_guard.findings.requests import FindingRequestKind
 from permission_guard.iam.arn import require_arn
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 # A request has its effect once, however often it is sent; but a person waits for the answer.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=35)
+
+# A test waits for every destination. Sent again, it would be answered while the first one still runs.
+_TEST_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=85)
 
 
 def send_decision(request: DecisionRequest, decide_fix_arn: str, profile: str | None = None) -> JSON:
@@ -48,17 +52,20 @@ def send_finding_request(request: FindingRequest, manage_findings_arn: str, prof
 
     The same errors as `send_decision`.
     """
-    return _sent(request, manage_findings_arn, profile, function="manage_findings", done="done")
+    config = _TEST_CONFIG if request.kind is FindingRequestKind.TEST_MESSAGE else _CONFIG
+    return _sent(request, manage_findings_arn, profile, function="manage_findings", done="done", config=config)
 
 
-def _sent(request: SignedRequest, arn: str, profile: str | None, *, function: str, done: str) -> JSON:
+def _sent(
+    request: SignedRequest, arn: str, profile: str | None, *, function: str, done: str, config: Config = _CONFIG
+) -> JSON:
     """Return the answer of a function to a request. `done` is the key that says whether the request had its effect."""
     region = require_arn(arn).region
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         signature = _signature(session, region, request.digest(arn))
         payload = json.dumps({**request.to_document(), "signature": signature})
-        invoked = session.client("lambda", config=_CONFIG).invoke(FunctionName=arn, Payload=payload.encode())
+        invoked = session.client("lambda", config=config).invoke(FunctionName=arn, Payload=payload.encode())
     except ClientError as error:
         message = error.response.get("Error", {}).get("Message", "")
         raise ConfigurationError(f"{arn} could not be invoked: {error_code(error)}: {message}") from error

@@ -4,7 +4,7 @@
 |--------------|---------------------------------------------------------------------------------------------------|
 | `finding_id` | hash key: `QUOTA`                                                                                 |
 | `channel`    | range key: the channel's name                                                                     |
-| `times`      | when the last hundred messages were counted: epoch milliseconds, the oldest first, with spaces    |
+| `times`      | when the messages of the last window were counted: epoch milliseconds, the oldest first, spaces   |
 | `expires_at` | epoch seconds; later than anything that waits for the channel                                     |
 
 A message is counted by a write that is conditional on the times that were read. So of two invocations that read the
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from permission_guard.aws.tables import schema
+from permission_guard.config.alert_keys import MAX_MESSAGES
 from permission_guard.errors import UNREADABLE, ConflictError, error_code
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ QUOTA: Final = "QUOTA"
 KEEP_QUOTA: Final = timedelta(days=90)
 SENT_WITHIN: Final = timedelta(minutes=1)
 """How long after it was counted a message is sent at the latest: the timeout of the function."""
-_MOST: Final = 100
 _TRIES: Final = 10
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -60,11 +60,12 @@ class QuotaTable:
             item = self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
             times = _times(item, at, at + (at - since))
             if times is None:  # nobody knows what was sent: as if it were as much as possible, just now
-                self._replace({**key, **schema.ATTRIBUTE}, item, [at] * _MOST, now)
+                self._replace({**key, **schema.ATTRIBUTE}, item, [at] * MAX_MESSAGES, now)
                 return False
-            if sum(time > since for time in times) + spare >= limit.messages:
+            counted = [time for time in times if time > since]
+            if len(counted) + spare >= limit.messages:
                 return False
-            if self._replace({**key, **schema.ATTRIBUTE}, item, [*times, at][-_MOST:], now):
+            if self._replace({**key, **schema.ATTRIBUTE}, item, [*counted, at], now):
                 return True
         raise ConflictError(f"other invocations changed the quota of {channel} {_TRIES} times")
 
@@ -108,6 +109,6 @@ def _times(item: Mapping[str, Any] | None, now: int, latest: int) -> list[int] |
         times = [int(time) for time in item["times"]["S"].split(" ")]
     except UNREADABLE:
         return None
-    if len(times) > _MOST or max(times) > latest:
+    if len(times) > MAX_MESSAGES or max(times) > latest:
         return None
     return [min(time, now) for time in times]

@@ -84,15 +84,20 @@ class WaitingTable:
         )
 
     def findings(self, channel: str, now: datetime) -> list[Waiting]:
-        """Return the findings that wait, and those that waited a week ago or later; at most one more than are shown."""
+        """Return those that wait, at most one more than are shown, and those that waited a week ago or later."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="finding_id = :id",
             ExpressionAttributeValues={":id": {"S": f"waiting/{channel}"}},
             ConsistentRead=True,
-            PaginationConfig={"MaxItems": MOST_SHOWN + 1},
         )
-        return [one for page in pages for item in page["Items"] for one in _read(item, now)]
+        found, waiting = [], 0
+        for one in (one for page in pages for item in page["Items"] for one in _read(item, now)):
+            found.append(one)
+            waiting += one.end is None
+            if waiting > MOST_SHOWN:
+                break
+        return found
 
     def _update(self, finding_id: str, channel: str, update: str, condition: str, values: Any) -> bool:
         """Write to an item; return whether its condition was met."""

@@ -128,7 +128,7 @@ def to_every_channel(
         except Exception as error:  # noqa: BLE001 - a failed channel must not stop the others; raised below
             failures.append((channel.name, error))
     if failures:
-        reasons = "; ".join(f"{name}: {_reason(error)}" for name, error in failures)
+        reasons = "; ".join(f"{name}: {reason_of(error)}" for name, error in failures)
         raise DeliveryError(f"{what} was not delivered: {reasons}") from failures[0][1]
     return results
 
@@ -140,11 +140,11 @@ def send_within(limits: Limits | None, channel: AlertChannel, message: Message) 
     return channel.send(message, None)
 
 
+def reason_of(error: Exception) -> str:
+    """Return the reason to show; other packages' errors may contain a secret, so only their type is shown."""
+    return str(error) if isinstance(error, PermissionGuardError) else type(error).__name__
+
+
 def _send(together: Together, finding: Finding, reference: str | None) -> str | None:
     """Send an alert, unless the transition has none: after a repair of the ledger it is another one."""
     return together.send(finding, reference) if finding.transition in ALERTED else None
-
-
-def _reason(error: Exception) -> str:
-    """Return the reason to show; other packages' errors may contain a secret, so only their type is shown."""
-    return str(error) if isinstance(error, PermissionGuardError) else type(error).__name__

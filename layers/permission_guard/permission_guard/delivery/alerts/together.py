@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 MOST: Final = 20
 """How many findings a message is about at most. The others of a larger group are the next message."""
 
+_TRIED: Final = 3 * MOST
+"""How many others are tried for a message at most: a group can have hundreds, most of which were sent already."""
 _KEEP_GROUP: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -96,10 +98,12 @@ class Together:
 
     def _claim_others_of(self, finding: Finding, reference: str | None) -> None:
         key = group_key(finding)  # that of the latest revision may be another one
-        for other in self._others:
+        if key is None:
+            return
+        for other in _after(finding, self._others)[:_TRIED]:
             if len(self._claimed) == MOST - 1:
                 return
-            if key is None or group_key(other) != key or self._is_waiting(other):
+            if group_key(other) != key:
                 continue
             try:
                 claim = self._ledger.claim(other.id, self._channel.name, other.revision, self._clock())
@@ -108,7 +112,8 @@ class Together:
             if not isinstance(claim, Claim):
                 continue
             has_another_thread = has_threads(self._channel) and claim.reference != reference
-            if claim.delivered == other.revision - 1 and not has_another_thread:
+            is_next = claim.delivered == other.revision - 1
+            if is_next and not has_another_thread and not self._is_waiting(other):
                 self._claimed.append((claim, other))
             else:
                 self._ledger.release(claim)
@@ -123,6 +128,11 @@ class Together:
 
     def _is_waiting(self, finding: Finding) -> bool:
         return self._limits is not None and self._limits.is_waiting(self._channel.name, finding.id)
+
+
+def _after(finding: Finding, others: Sequence[Finding]) -> list[Finding]:
+    """Return the others in the order of their ids, those after the finding first: each message has the next ones."""
+    return sorted(others, key=lambda other: (other.id < finding.id, other.id))
 
 
 @contextmanager

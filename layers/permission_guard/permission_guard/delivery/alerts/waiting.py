@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 WAITING: Final = "WAITING"
 """The key in the ledger of the delivery of what waits: it runs once at a time for each channel."""
 
-_SECONDS: Final = timedelta(seconds=20)
-"""After this time no other message is begun: the function has a minute."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class WaitingSender:
-    """Sends what waits for a channel, as far as its limit allows. `command` lists the findings."""
+    """Sends what waits for a channel, as far as its limit allows.
+
+    `command` lists the findings. `has_time` says whether there is time for a message: what is left waits on.
+    """
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class WaitingSender:
         account: str,
         region: str,
         command: str,
+        has_time: Callable[[], bool] = lambda: True,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._limit = limit
@@ -58,6 +60,7 @@ class WaitingSender:
         self._account = account
         self._region = region
         self._command = command
+        self._has_time = has_time
         self._clock = clock
 
     def send(self, channel: AlertChannel) -> list[DeliveryResult]:
@@ -76,7 +79,7 @@ class WaitingSender:
         results: list[DeliveryResult] = []
         try:
             items = list(self._waiting.items(channel.name))
-            while items and self._clock() < now + _SECONDS:
+            while items and self._has_time():
                 message, reported = self._next(items, channel)
                 reference, outcome = None, DeliveryOutcome.NO_DIGEST
                 if message is not None:

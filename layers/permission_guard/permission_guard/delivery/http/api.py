@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from permission_guard.delivery.http.session import HttpError
-from permission_guard.errors import ConfigurationError, DeliveryError, DeliveryLimitError
+from permission_guard.errors import ConfigurationError, DeliveryError, DeliveryLimitError, DeliveryUnclearError
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -109,8 +109,9 @@ class JsonApi:
     ) -> Reply:
         """Send a request; return its response if its status is 2xx or in `accept`.
 
-        `path` are its parts, which are quoted. DeliveryError for another status or without a response, and
-        DeliveryLimitError for a limit that lasts longer than the retries of the queue.
+        `path` are its parts, which are quoted. DeliveryError for another status or without a response,
+        DeliveryUnclearError if a POST may have been done all the same, and DeliveryLimitError for a limit that lasts
+        longer than the retries of the queue.
         """
         url = "/".join([self._base_url, *(quote(part, safe="") for part in path)])
         url = f"{url}?{urlencode(query)}" if query else url
@@ -118,19 +119,19 @@ class JsonApi:
         for tries in count():
             response, failure = self._try(method, url, body)
             if response is not None and (200 <= response.status < 300 or response.status in accept):  # noqa: PLR2004
-                return self._reply(response)
+                return self._reply(method, response)
             pause = _pause(response, tries)
             has_time = self._clock() + pause + 1 <= self._end
             if tries == _RETRIES or not has_time or not _may_repeat(method, response):
-                self._fail(response, failure, pause)
+                self._fail(method, response, failure, pause)
             self._wait(pause)
         raise AssertionError  # pragma: no cover - `count` never ends
 
     def _try(self, method: str, url: str, body: bytes | None) -> tuple[HttpResponse | None, str]:
-        """Return the response, or None and why there is none."""
+        """Return the response, or None and why there is none. DeliveryError if no time is left to send a request."""
         left = self._end - self._clock()
         if left <= 0:
-            return None, "no time is left"
+            raise DeliveryError(f"{self._service} could not be reached: no time is left")
         headers = {"Accept": "application/json", "User-Agent": "permission-guard"}
         headers |= {"Content-Type": "application/json"} if body is not None else {}
         headers |= self._authorize(self._credentials.get())
@@ -139,20 +140,23 @@ class JsonApi:
         except HttpError as error:
             return None, str(error)
 
-    def _reply(self, response: HttpResponse) -> Reply:
+    def _reply(self, method: str, response: HttpResponse) -> Reply:
         content, is_json = _json(response.body)
         if response.body and not is_json and response.status < 300:  # noqa: PLR2004 - a proxy's page has 200, too
-            raise DeliveryError(f"{self._service} did not accept the ticket: its response is not JSON")
+            error = DeliveryError if method in _REPEATABLE else DeliveryUnclearError
+            raise error(f"{self._service} did not accept the ticket: its response is not JSON")
         return Reply(response.status, content)
 
-    def _fail(self, response: HttpResponse | None, failure: str, pause: float) -> NoReturn:
+    def _fail(self, method: str, response: HttpResponse | None, failure: str, pause: float) -> NoReturn:
+        is_unclear = method not in _REPEATABLE and (response is None or response.status >= _SERVER_ERRORS)
+        error = DeliveryUnclearError if is_unclear else DeliveryError
         if response is None:
-            raise DeliveryError(f"{self._service} could not be reached: {failure}")
+            raise error(f"{self._service} could not be reached: {failure}")
         words = self._safe(self._words(_json(response.body)[0]))
         if response.status == _UNAUTHORIZED:
             self._credentials.forget()
         message = f"{self._service} did not accept the ticket: HTTP {response.status} {words}".rstrip()
-        raise (DeliveryLimitError if _is_limit(response) and pause > LONG_WAIT else DeliveryError)(message)
+        raise (DeliveryLimitError if _is_limit(response) and pause > LONG_WAIT else error)(message)
 
     def _safe(self, words: str) -> str:
         """Return a vendor's words without markup, and none that have a part of a credential."""

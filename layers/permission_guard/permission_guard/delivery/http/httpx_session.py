@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 import httpx
 
+from permission_guard.delivery.http.bounded import shares
 from permission_guard.delivery.http.session import MAX_BODY, HttpError, HttpResponse
 
 if TYPE_CHECKING:
@@ -83,8 +84,17 @@ class _Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        stream = self._network.connect_tcp(host, port, self._limit(timeout), local_address, socket_options)
-        return _Stream(stream, self._limit)
+        failed: Exception = httpcore.ConnectError("the host has no address")
+        try:
+            for address, seconds in shares(host, port, lambda: self._limit(timeout)):
+                try:
+                    stream = self._network.connect_tcp(address, port, seconds, local_address, socket_options)
+                    return _Stream(stream, self._limit)
+                except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                    failed = error
+        except OSError as error:
+            failed = httpcore.ConnectError(type(error).__name__)
+        raise failed
 
     def _limit(self, timeout: float | None) -> float:
         """Return the seconds for an operation, which are at most those that are left. ReadTimeout if none are."""

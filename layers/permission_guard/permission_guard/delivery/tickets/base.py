@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from permission_guard.delivery.announcements import instead_of_ticket, no_baseline
 from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult, deliver
-from permission_guard.model.findings import Status
+from permission_guard.errors import DeliveryLimitError
+from permission_guard.model.findings import Finding, Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import field, record
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from permission_guard.delivery.tickets.summary import Ticketed
     from permission_guard.delivery.tickets.waiting_list import WaitingList
     from permission_guard.delivery.transitions import Current
-    from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
 CLOSED_TOO_EARLY = (
@@ -36,6 +36,12 @@ CLOSED_TOO_EARLY = (
     "comes back. To accept the problem, suppress the finding: permission-guard findings suppress"
 )
 """The one comment on a ticket that a person closed while its finding is open."""
+
+CLOSED_SUMMARY_TOO_EARLY = (
+    "This ticket was closed, but findings still wait for a ticket of their own. It stays closed until none waits, and "
+    "opens when one waits again. To see the findings: permission-guard findings list"
+)
+"""The one comment on a summary that a person closed while findings wait."""
 
 # A person can write anything into a ticket.
 _REVISION = re.compile(r"\d{1,18}", re.ASCII)
@@ -146,16 +152,26 @@ def update_ticket(
     min_severity: Severity = Severity.LOW,
     baseline: ReadBaseline = no_baseline,
     waiting: WaitingList | None = None,
+    is_routed: bool = True,
 ) -> tuple[DeliveryResult]:
     """Update the ticket of a finding, once for each revision; a revision older than the last changes nothing.
 
-    `current` reads the finding as it is now. Below the severity threshold no ticket is opened, but one that exists is
-    updated and closed. Neither is one opened for what the digest of the first sweep reports. `waiting` limits how many
-    are opened, None for no limit: a finding without a ticket because of a limit waits for one.
+    `current` reads the finding as it is now. Below the severity threshold, or if no route names the system, no ticket
+    is opened or reopened, but one that exists is updated and closed. Neither is one opened for what the digest of the
+    first sweep reports. `waiting` limits how many are opened, None for no limit: a finding without a ticket because of
+    a limit waits for one.
     """
 
     def send(finding: Finding, reference: str | None) -> str | None:
-        ticket = follow(system, finding, reference, admit=waiting.admit if waiting else admit_all)
+        may_open = is_routed and not finding.severity.is_below(min_severity)
+        admit = waiting.admit if waiting else admit_all
+        try:
+            ticket = follow(system, finding, reference, admit=admit, may_open=may_open)
+        except DeliveryLimitError:
+            # While the ledger's lock is held: the end of the finding is delivered afterwards, and ends the wait.
+            if waiting is not None and reference is None and finding.status is Status.OPEN:
+                waiting.wait(finding)
+            raise
         if waiting is not None and reference is None:
             waiting.delivered(finding, ticket)
         return ticket
@@ -171,11 +187,8 @@ def update_ticket(
         ),
         instead=lambda one, reference: instead_of_ticket(one, reference, baseline),
     )
-    if waiting is not None and result.reference is None:
-        if result.outcome is DeliveryOutcome.LIMIT_REACHED:
-            waiting.wait(finding)
-        elif result.outcome is DeliveryOutcome.BELOW_THRESHOLD:
-            waiting.withheld(finding)
+    if waiting is not None and result.reference is None and result.outcome is DeliveryOutcome.BELOW_THRESHOLD:
+        waiting.withheld(finding)
     return (result,)
 
 
@@ -189,23 +202,30 @@ def admit_all(_about: Ticketed) -> None:
 
 
 def follow(
-    system: TicketSystem, about: Ticketed, reference: str | None, *, admit: Callable[[Ticketed], None] = admit_all
+    system: TicketSystem,
+    about: Ticketed,
+    reference: str | None,
+    *,
+    admit: Callable[[Ticketed], None] = admit_all,
+    may_open: bool = True,
 ) -> str | None:
     """Bring the ticket of a finding up to date, and return its reference, None if there is no ticket.
 
-    `admit` is called before a ticket is opened, and raises DeliveryLimitError if there must be no other one.
+    `admit` is called before a ticket is opened, and raises DeliveryLimitError if there must be no other one. If the
+    system `may_open` none for the finding any more, the ticket that it had is only updated and closed.
 
     The status decides, not the transition: if an event was skipped, the next one corrects the ticket. A ticket that a
-    person closed while the finding is open gets one comment and stays closed until the finding reopens.
+    person closed while the finding is open gets one comment and stays closed until the finding reopens: the time of its
+    opening shows that, also if the end in between was skipped.
     """
     system.begin()
     ticket = ticket_of(system, about, reference)
     if ticket is None:
-        if about.status is not Status.OPEN:
+        if about.status is not Status.OPEN or not may_open:
             return None
         admit(about)
         return system.open(about)
-    bring_up_to_date(system, ticket, about)
+    bring_up_to_date(system, ticket, about, may_open=may_open)
     return ticket.reference
 
 
@@ -214,31 +234,44 @@ def ticket_of(system: TicketSystem, about: Ticketed, reference: str | None) -> T
     return (system.read(reference, about) if reference else None) or system.find(about)
 
 
-def bring_up_to_date(system: TicketSystem, ticket: Ticket, about: Ticketed) -> None:
-    """Write a finding into its ticket, unless the ticket has a newer revision."""
+def bring_up_to_date(system: TicketSystem, ticket: Ticket, about: Ticketed, *, may_open: bool = True) -> None:
+    """Write a finding into its ticket, unless the ticket has a newer revision, or has ended and must stay closed."""
     if ticket.mark.is_newer_than(about):
         return
     if about.status is not Status.OPEN:
         system.resolve(ticket, about)
     elif not ticket.is_closed:
         system.update(ticket, about)
-    elif ticket.mark.status is not Status.OPEN:
-        system.reopen(ticket, about)
-    elif not ticket.mark.has_comment:
-        system.comment(ticket, about, CLOSED_TOO_EARLY)
+    elif has_ended(ticket, about):
+        if may_open:
+            system.reopen(ticket, about)
+    elif may_open and not ticket.mark.has_comment:
+        system.comment(ticket, about, CLOSED_TOO_EARLY if isinstance(about, Finding) else CLOSED_SUMMARY_TOO_EARLY)
     else:
         system.update(ticket, about)
 
 
-def is_up_to_date(ticket: Ticket, about: Ticketed) -> bool:
-    """Return whether a ticket needs no write: it has the finding, and a comment if a person closed it too early.
+def has_ended(ticket: Ticket, about: Ticketed) -> bool:
+    """Return whether a closed ticket is about what ended: an open finding was resolved or suppressed since the mark.
+
+    Its end may arrive after its next opening, and then changes nothing. A summary has no time of its opening.
+    """
+    is_reopened = isinstance(about, Finding) and "" < ticket.mark.opened_at < about.opened_at
+    return ticket.is_closed and (ticket.mark.status is not Status.OPEN or is_reopened)
+
+
+def is_up_to_date(ticket: Ticket, about: Ticketed, *, may_open: bool = True) -> bool:
+    """Return whether `bring_up_to_date` would write nothing but the same again.
 
     What a person reopened although nothing is wrong any more stays open: the bot closed it once.
     """
     if ticket.mark.is_newer_than(about):
         return True
     is_closed_too_early = ticket.is_closed and about.status is Status.OPEN
-    return ticket.mark == mark_of(ticket, about) and (ticket.mark.has_comment or not is_closed_too_early)
+    if is_closed_too_early and not may_open and has_ended(ticket, about):
+        return True
+    needs_comment = is_closed_too_early and may_open and not ticket.mark.has_comment
+    return ticket.mark == mark_of(ticket, about) and not needs_comment
 
 
 def mark_of(ticket: Ticket, about: Ticketed) -> Mark:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.delivery.ledger import KEEP_RESOLVED, DeliveryOutcome, DeliveryResult, Skip, deliver_once
 from permission_guard.delivery.tickets.base import admit_all, bring_up_to_date, channel_of, is_up_to_date, ticket_of
-from permission_guard.errors import DeliveryBusyError, DeliveryLimitError
+from permission_guard.errors import DeliveryBusyError, DeliveryLimitError, DeliveryUnclearError
 from permission_guard.model.findings import Status
 
 if TYPE_CHECKING:
@@ -46,12 +46,14 @@ def review_ticket(
     update: Callable[[], DeliveryResult],
     *,
     admit: Callable[[Ticketed], None] = admit_all,
+    may_open: bool = True,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> DeliveryResult:
     """Read the ticket of a finding, and bring it up to date if a person changed or deleted it.
 
     `update` delivers the finding as it is now. What was delivered already is read: a finding that has no ticket on
-    purpose, because a digest reports it, gets none. `admit` is called before a ticket is opened again, as in `follow`.
+    purpose, because a digest reports it, gets none. `admit` is called before a ticket is opened again, as in `follow`,
+    and `may_open` is as there.
     """
     result = update()
     if result.outcome is not DeliveryOutcome.ALREADY_DELIVERED or result.reference is None:
@@ -65,10 +67,16 @@ def review_ticket(
         return replace(result, outcome=claim.outcome, reference=claim.reference)
     try:
         outcome, reference = _reviewed(
-            about, claim.reference, system, partial(_open_again, about, system, ledger, admit=admit, clock=clock)
+            about,
+            claim.reference,
+            system,
+            partial(_open_again, about, system, ledger, admit=admit, clock=clock),
+            may_open=may_open,
         )
     except DeliveryLimitError:
         outcome, reference = DeliveryOutcome.LIMIT_REACHED, claim.reference
+    except DeliveryUnclearError:
+        raise  # the lock expires: a search right now may miss the new ticket
     except BaseException:
         ledger.release(claim)
         raise
@@ -78,17 +86,22 @@ def review_ticket(
 
 
 def _reviewed(
-    about: Ticketed, reference: str | None, system: TicketSystem, open_again: Callable[[], DeliveryResult]
+    about: Ticketed,
+    reference: str | None,
+    system: TicketSystem,
+    open_again: Callable[[], DeliveryResult],
+    *,
+    may_open: bool,
 ) -> tuple[DeliveryOutcome, str | None]:
     """Return the outcome, and the reference of the ticket."""
     system.begin()
     ticket = ticket_of(system, about, reference)
     if ticket is not None:
-        if is_up_to_date(ticket, about):
+        if is_up_to_date(ticket, about, may_open=may_open):
             return DeliveryOutcome.UP_TO_DATE, ticket.reference
-        bring_up_to_date(system, ticket, about)
+        bring_up_to_date(system, ticket, about, may_open=may_open)
         return DeliveryOutcome.CORRECTED, ticket.reference
-    if about.status is not Status.OPEN:
+    if about.status is not Status.OPEN or not may_open:
         return DeliveryOutcome.UP_TO_DATE, reference
     opened = open_again()
     if opened.outcome is DeliveryOutcome.DELIVERED:

@@ -11,6 +11,7 @@ from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
 from permission_guard.delivery.routed_ledger import RoutedLedger
 from permission_guard.delivery.routes import tickets_of
 from permission_guard.delivery.tickets.base import admit_all, update_ticket
+from permission_guard.delivery.tickets.lazy import LazySystem
 from permission_guard.delivery.tickets.review import review_ticket
 from permission_guard.delivery.tickets.summaries import update_summary
 from permission_guard.records import record
@@ -40,12 +41,17 @@ class NamedSystem:
         """The name of the system in the delivery ledger."""
         return f"ticket:{self.name}"
 
+    def lazily(self) -> TicketSystem:
+        """Return the system for one delivery. It is made only if the ledger finds something to deliver."""
+        return LazySystem(self.name, self.make)
+
 
 @record(kw_only=True)
 class RoutedTickets:
     """The tickets of a deployment: all ticket systems, and the names of the default ones.
 
-    A ticket that was opened is updated and resolved also after its route was changed or removed. After all systems
+    A ticket that was opened is updated and resolved also after its route was changed or removed, but not reopened, and
+    not opened again if somebody deleted it. After all systems
     were tried, one DeliveryError names those that failed: the retry writes only the tickets that are left. `waiting`
     has the list of the findings without a ticket of each system with a limit, by its name; `store` has all of them.
     """
@@ -63,17 +69,20 @@ class RoutedTickets:
         """Write a finding into its tickets. At its first revision no system can have one that no route names."""
         names = self._names(finding)
         systems = [one for one in self.systems if finding.revision > 1 or one.name in names]
-        update = partial(self._update, finding, current, self._ledger_of(names))
-        return to_every_channel(systems, lambda one: update(one.make()), what=_what(finding))
+        update = partial(self._update, finding, current, names)
+        return to_every_channel(systems, lambda one: update(one.lazily()), what=_what(finding))
 
     def review(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:
         """Read the tickets of a finding, and correct them."""
-        ledger = self._ledger_of(self._names(finding))
+        names = self._names(finding)
+        ledger = self._ledger_of(names)
 
         def review(named: NamedSystem) -> DeliveryResult:
-            system, waiting = named.make(), self.waiting.get(named.name)
-            update = partial(self._update, finding, current, ledger, system)
-            return review_ticket(finding, system, ledger, update, admit=waiting.admit if waiting else admit_all)
+            system, waiting = named.lazily(), self.waiting.get(named.name)
+            update = partial(self._update, finding, current, names, system)
+            may_open = named.name in names and not finding.severity.is_below(self.min_severity)
+            admit = waiting.admit if waiting else admit_all
+            return review_ticket(finding, system, ledger, update, admit=admit, may_open=may_open)
 
         return to_every_channel(self.systems, review, what=_what(finding))
 
@@ -83,23 +92,23 @@ class RoutedTickets:
         found = {one.name: self.store.findings(one.channel, datetime.now(UTC)) for one in limited}
 
         def summarize(named: NamedSystem) -> DeliveryResult:
-            return update_summary(found[named.name], named.make(), self.ledger, is_review=is_review)
+            current = partial(self.store.findings, named.channel, datetime.now(UTC))
+            return update_summary(found[named.name], named.lazily(), self.ledger, current=current, is_review=is_review)
 
         systems = [one for one in limited if found[one.name]]
         return to_every_channel(systems, summarize, what="the summary of the findings without a ticket")
 
-    def _update(
-        self, finding: Finding, current: Current, ledger: DeliveryLedger, system: TicketSystem
-    ) -> DeliveryResult:
+    def _update(self, finding: Finding, current: Current, names: Sequence[str], system: TicketSystem) -> DeliveryResult:
         waiting = self.waiting.get(system.name)
         (result,) = update_ticket(
             finding,
             current,
             system,
-            ledger,
+            self._ledger_of(names),
             min_severity=self.min_severity,
             baseline=self.baseline,
             waiting=waiting,
+            is_routed=system.name in names,
         )
         if waiting is not None and result.outcome is DeliveryOutcome.NOT_ANNOUNCED:
             waiting.withheld(finding)  # its route was removed while it waited

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
@@ -11,6 +12,7 @@ from permission_guard.delivery.finding_messages import compose
 from permission_guard.delivery.message import Fact, Message, Section, SectionStyle
 from permission_guard.delivery.states import needs_attention
 from permission_guard.delivery.text import cut, one_line
+from permission_guard.delivery.tickets.sample import TicketSample, compose_sample
 from permission_guard.model.findings import Finding, Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
@@ -75,7 +77,7 @@ class Summary:
     """What a summary says about one ticket system.
 
     `revision` is the time of the last change in milliseconds: the same findings have the same revision. `findings` has
-    at least one, and `more` says that there are more than those.
+    at least one, those that wait first. `more` says that others wait, too.
     """
 
     id: str
@@ -88,14 +90,26 @@ class Summary:
     def of(cls, channel: str, findings: Sequence[Waiting]) -> Self:
         """Return the summary of a ticket system. `channel` is its name in the delivery ledger."""
         changed_at = max(one.changed_at for one in findings)
+        waiting = [one for one in findings if one.end is None]
+        ended = sorted((one for one in findings if one.end is not None), key=lambda one: one.changed_at, reverse=True)
         place = findings[0].account, findings[0].region  # those of the stack
         return cls(
             id=hashlib.sha256("\n".join(("summary", *place, channel)).encode()).hexdigest()[:32],
             revision=int(datetime.fromisoformat(changed_at).timestamp() * 1000),
             opened_at=changed_at,
-            findings=tuple(findings[:MOST_SHOWN]),
-            more=len(findings) > MOST_SHOWN,
+            findings=tuple([*waiting, *ended][:MOST_SHOWN]),
+            more=len(waiting) > MOST_SHOWN,
         )
+
+    def not_before(self, revision: int) -> Self:
+        """Return the summary with a revision that was written, if its own is an earlier one.
+
+        What ended is not shown for ever. If the last change was the end of such a finding, the one before is the last.
+        """
+        if self.revision >= revision:
+            return self
+        changed_at = datetime.fromtimestamp(revision / 1000, UTC).isoformat(timespec="milliseconds")
+        return replace(self, revision=revision, opened_at=changed_at)
 
     @property
     def account(self) -> str:
@@ -137,17 +151,21 @@ class Summary:
         return f"{'More than ' if self.more else ''}{what}: a limit is reached"
 
 
-Ticketed: TypeAlias = Finding | Summary
+Ticketed: TypeAlias = Finding | Summary | TicketSample
 """What a ticket is about."""
 
 
 def message_of(about: Ticketed) -> Message:
-    """Return the message about a finding, or about those that wait."""
+    """Return the message about a finding, about those that wait, or the text of a test ticket."""
+    if isinstance(about, TicketSample):
+        return compose_sample(about)
     return compose(about) if isinstance(about, Finding) else _compose(about)
 
 
 def is_urgent(about: Ticketed) -> bool:
     """Return whether somebody has to act, so that the severity is shown."""
+    if isinstance(about, TicketSample):
+        return False
     return needs_attention(about) if isinstance(about, Finding) else about.status is Status.OPEN
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from permission_guard.delivery.text import one_line
-from permission_guard.delivery.tickets.summary import Summary, is_urgent
+from permission_guard.delivery.tickets.summary import is_urgent
+from permission_guard.model.findings import Finding
 
 if TYPE_CHECKING:
     from permission_guard.delivery.tickets.summary import Ticketed
@@ -23,4 +24,4 @@ def title_with_severity(about: Ticketed, limit: int) -> str:
 
 
 def _title(about: Ticketed) -> str:
-    return about.title if isinstance(about, Summary) else f"{about.rule_id}: {about.title}"
+    return f"{about.rule_id}: {about.title}" if isinstance(about, Finding) else about.title

@@ -30,7 +30,7 @@ class WaitingStore(Protocol):
         """Record that a finding no longer waits. False if it did not."""
 
     def findings(self, channel: str, now: datetime) -> Sequence[Waiting]:
-        """Return the findings that wait, and those that waited a week ago or later; at most one more than are shown."""
+        """Return those that wait, at most one more than are shown, and those that waited a week ago or later."""
 
 
 class WaitingList:

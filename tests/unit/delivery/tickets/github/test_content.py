@@ -48,6 +48,8 @@ def test_the_first_line_has_the_id_and_the_mark() -> None:
         "<!-- permission-guard {no json} -->",
         '<!-- permission-guard {"finding": "another"} -->',
         '<!-- permission-guard ["finding"] -->',
+        '<!-- permission-guard {"x": ' + "[" * 100_000 + "} -->",
+        '<!-- permission-guard {"x": ' + "[" * 100_000 + "]" * 100_000 + "} -->",
     ],
 )
 def test_without_its_own_marker_an_issue_is_not_about_the_finding(text: str) -> None:

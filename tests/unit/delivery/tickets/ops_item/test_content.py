@@ -103,7 +103,7 @@ def test_a_long_history_drops_its_oldest_entries() -> None:
     assert len(data["history"].encode()) <= MAX_VALUE
 
 
-@pytest.mark.parametrize("history", ["not json", '{"a": 1}', '["a", 1]', "[]", "3"])
+@pytest.mark.parametrize("history", ["not json", '{"a": 1}', '["a", 1]', "[]", "3", "[" * 100_000])
 def test_an_invalid_history_is_replaced(history: str) -> None:
     """People can edit operational data; that must not stop the update."""
     data = content(OPENED, {"history": history}).data

@@ -16,12 +16,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 import requests.api
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from permission_guard.delivery.http.bounded import BoundedConnection, connect
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
 TIMEOUT = 5.0
-"""Seconds for one try to connect, and again for each part of its response."""
+"""Seconds for one try: to connect, to send and to read the whole response."""
 
 MAX_SECONDS = 15.0
 """Seconds for all requests of a delivery, waits included, so that a batch of three ends within a timeout of 60 s."""
@@ -74,6 +81,8 @@ class Transport:
     def _try(self, method: str, url: str, options: dict[str, Any]) -> requests.Response:
         with requests.Session() as session:
             session.trust_env = False  # no proxy, no .netrc
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, _Adapter())
             left = min(TIMEOUT, self._left())
             received = session.request(
                 method, url, timeout=left, allow_redirects=False, verify=True, stream=True, **options
@@ -110,6 +119,36 @@ class Transport:
 
     def _note(self, outcome: str, status: int | None = None) -> None:
         self.outcome, self.status = outcome, status
+
+
+class _Connection(BoundedConnection, HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        try:
+            return connect(self.host, self.port, self.left)
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no time is left") from error
+        except OSError as error:
+            raise NewConnectionError(self, type(error).__name__) from error
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Connections with one time limit for all of a request."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
 
 def deadline() -> float:

@@ -31,6 +31,7 @@ from slack_sdk.http_retry.builtin_handlers import (
     ServerErrorRetryHandler,
 )
 
+from permission_guard.delivery.http.bounded import BoundedConnection, BoundedSecureConnection
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from slack_sdk.http_retry.state import RetryState
 
 TIMEOUT = 5.0
-"""Seconds for one try to connect, and again for its response."""
+"""Seconds for one try: to connect, to send and to read the whole response."""
 
 MAX_SECONDS = 15.0
 """Seconds for all tries of a delivery, waits included, so that a batch of three ends within a timeout of 60 s."""
@@ -116,7 +117,17 @@ def silent_logger() -> logging.Logger:
     return logging.Logger("slack", level=logging.CRITICAL + 1)  # noqa: LOG001 - outside the tree, so nothing enables it
 
 
-_HANDLERS = (ProxyHandler, UnknownHandler, HTTPHandler, HTTPSHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor)
+class _HttpHandler(HTTPHandler):
+    def http_open(self, request: Request) -> HTTPResponse:
+        return self.do_open(BoundedConnection, request)
+
+
+class _HttpsHandler(HTTPSHandler):
+    def https_open(self, request: Request) -> HTTPResponse:
+        return self.do_open(BoundedSecureConnection, request)
+
+
+_HANDLERS = (ProxyHandler, UnknownHandler, _HttpHandler, _HttpsHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor)
 
 
 def _read(response: HTTPResponse, deadline: Deadline) -> bytes:

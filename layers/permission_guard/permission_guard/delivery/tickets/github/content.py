@@ -15,14 +15,17 @@ from permission_guard.delivery.text import one_line
 from permission_guard.delivery.tickets.base import Mark
 from permission_guard.delivery.tickets.summary import Summary, message_of
 from permission_guard.delivery.tickets.titles import title_with_severity
+from permission_guard.errors import UNREADABLE
 from permission_guard.model import limits
+from permission_guard.model.findings import Finding
 
 if TYPE_CHECKING:
     from permission_guard.delivery.tickets.summary import Ticketed
-    from permission_guard.model.findings import Finding
+    from permission_guard.model.targets import JSON
 
 LABEL = "permission-guard"
 SUMMARY_LABEL = "permission-guard-summary"
+TEST_LABEL = "permission-guard-test"
 
 _MARKER = re.compile(r"<!-- permission-guard (\{[^\n]*?\}) -->")
 
@@ -33,8 +36,10 @@ def title(about: Ticketed) -> str:
 
 
 def labels(about: Ticketed) -> list[str]:
-    """Return the labels of an issue: the bot's, and one for the function, the role or summaries, to find it by."""
-    return [LABEL, SUMMARY_LABEL if isinstance(about, Summary) else function_label(about)]
+    """Return the labels of an issue: the bot's, and one to find it by: the function, the role, summaries or tests."""
+    if isinstance(about, Finding):
+        return [LABEL, function_label(about)]
+    return [LABEL, SUMMARY_LABEL if isinstance(about, Summary) else TEST_LABEL]
 
 
 def function_label(finding: Finding) -> str:
@@ -59,14 +64,23 @@ def marked(text: str, about: Ticketed) -> Mark | None:
 
     The first marker counts: the bot writes it before everything that comes from AWS.
     """
-    found = _MARKER.search(text)
-    if found is None:
-        return None
-    try:
-        values = json.loads(found[1])
-    except ValueError:
-        return None
+    values = _values(text)
     return Mark.read(values) if values.get("finding") == about.id else None
+
+
+def has_marker(text: str) -> bool:
+    """Return whether the body of an issue says which finding it is about. A person may have written another body."""
+    return "finding" in _values(text)
+
+
+def _values(text: str) -> dict[str, JSON]:
+    """Return what the first marker has, empty without one that can be read."""
+    found = _MARKER.search(text)
+    try:
+        values = json.loads(found[1]) if found else None
+    except UNREADABLE:
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _marker(about: Ticketed, mark: Mark) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from permission_guard.delivery.http.api import JsonApi, require_https
 from permission_guard.delivery.tickets.base import Mark, Ticket, mark_of
 from permission_guard.delivery.tickets.github import content as issues
-from permission_guard.errors import ConfigurationError, DeliveryError
+from permission_guard.errors import ConfigurationError, DeliveryError, DeliveryUnclearError
 from permission_guard.model.findings import Status
 
 if TYPE_CHECKING:
@@ -51,11 +51,17 @@ class GitHubIssues:
         self._api.begin()
 
     def read(self, reference: str, about: Ticketed) -> Ticket | None:
-        """Return an issue, None if it was deleted, was transferred, or is not about this finding."""
+        """Return an issue, None if it was deleted, was transferred, or is not about this finding.
+
+        If a person wrote another body without a marker, the issue is known by this reference and its labels.
+        """
         if not _NUMBER.fullmatch(reference):
             return None
         reply = self._api.request("GET", *self._path(reference), accept=_GONE)
-        return None if reply.status in _GONE else _ticket(reply.content, about)
+        if reply.status in _GONE:
+            return None
+        is_rewritten = _has_labels(reply.content, about) and not issues.has_marker(_body(reply.content))
+        return _ticket(reply.content, about, Mark() if is_rewritten else None)
 
     def find(self, about: Ticketed) -> Ticket | None:
         """Return the issue of this finding, None when there is none; of several, an open one and the newest.
@@ -67,7 +73,11 @@ class GitHubIssues:
         return min(tickets, key=lambda one: (one.is_closed, -int(one.reference)), default=None)
 
     def open(self, about: Ticketed) -> str:
-        """Create the issue and return its number."""
+        """Create the issue and return its number.
+
+        GitHub drops the labels without an error if the token's account may not set them, and the issue is not found
+        again. It is then closed, and the delivery fails.
+        """
         new = {
             "title": issues.title(about),
             "body": issues.body(about, Mark.of(about)),
@@ -76,7 +86,13 @@ class GitHubIssues:
         created = self._api.request("POST", *self._path(), content=new).content
         ticket = _ticket(created, about)
         if ticket is None:
-            raise DeliveryError("GitHub did not accept the ticket: its response has no such issue")
+            raise DeliveryUnclearError("GitHub did not accept the ticket: its response has no such issue")
+        if not _has_labels(created, about):
+            self._api.request("PATCH", *self._path(ticket.reference), content=_state("closed", "not_planned"))
+            raise DeliveryError(
+                "GitHub did not accept the ticket: it dropped the labels. Give the account of the token the role Write "
+                "in the repository"
+            )
         return ticket.reference
 
     def update(self, ticket: Ticket, about: Ticketed) -> None:
@@ -94,7 +110,8 @@ class GitHubIssues:
         self._write(ticket, about, Mark.of(about), _state("open", "reopened"))
 
     def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
-        """Comment on the issue, then write it again."""
+        """Write the issue, comment on it, then write that it has the comment: what cannot be written gets none."""
+        self._write(ticket, about, mark_of(ticket, about))
         self._api.request("POST", *self._path(ticket.reference, "comments"), content={"body": text})
         self._write(ticket, about, Mark.of(about, has_comment=True))
 
@@ -145,15 +162,29 @@ def _state(state: str, reason: str) -> dict[str, str]:
     return {"state": state, "state_reason": reason}
 
 
-def _ticket(issue: JSON, about: Ticketed) -> Ticket | None:
-    """Return an issue as a ticket, None if it is a pull request, or not about the finding."""
+def _ticket(issue: JSON, about: Ticketed, unmarked: Mark | None = None) -> Ticket | None:
+    """Return an issue as a ticket, None if it is a pull request, or not about the finding.
+
+    `unmarked` is the mark of an issue that is about the finding although its body does not say so.
+    """
     if not isinstance(issue, dict) or "pull_request" in issue:
         return None
-    mark = issues.marked(str(issue.get("body") or ""), about)
+    mark = issues.marked(_body(issue), about) or unmarked
     number = str(issue.get("number", ""))
     if mark is None or not _NUMBER.fullmatch(number):
         return None
     return Ticket(reference=number, is_closed=issue.get("state") == "closed", mark=mark)
+
+
+def _body(issue: JSON) -> str:
+    return str(issue.get("body") or "") if isinstance(issue, dict) else ""
+
+
+def _has_labels(issue: JSON, about: Ticketed) -> bool:
+    """Return whether an issue has the labels to find it by. GitHub ignores case, and keeps that of the first use."""
+    found = issue.get("labels") if isinstance(issue, dict) else None
+    names = [one.get("name") if isinstance(one, dict) else one for one in (found if isinstance(found, list) else ())]
+    return {one.casefold() for one in issues.labels(about)} <= {str(name).casefold() for name in names}
 
 
 def _words(content: JSON) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from permission_guard.delivery.http.api import JsonApi, require_https
 from permission_guard.delivery.tickets.base import Mark, Ticket, mark_of
 from permission_guard.delivery.tickets.jira import content as issues
-from permission_guard.errors import ConfigurationError, DeliveryError
+from permission_guard.errors import ConfigurationError, DeliveryError, DeliveryUnclearError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +90,7 @@ class JiraIssues:
         new = _content(about, Mark.of(about))
         key = _key(self._api.request("POST", "issue", content={**new, "fields": new["fields"] | fields}).content)
         if not key:
-            raise DeliveryError("Jira did not accept the ticket: its response has no key")
+            raise DeliveryUnclearError("Jira did not accept the ticket: its response has no key")
         return key
 
     def update(self, ticket: Ticket, about: Ticketed) -> None:
@@ -109,7 +109,8 @@ class JiraIssues:
         self._write(ticket, about, Mark.of(about))
 
     def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
-        """Comment on the issue, then write it again."""
+        """Write the issue, comment on it, then write that it has the comment: what cannot be written gets none."""
+        self._write(ticket, about, mark_of(ticket, about))
         self._api.request("POST", "issue", ticket.reference, "comment", content={"body": issues.comment(text)})
         self._write(ticket, about, Mark.of(about, has_comment=True))
 

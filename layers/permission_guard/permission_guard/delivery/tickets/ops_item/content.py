@@ -20,6 +20,7 @@ from permission_guard.delivery.plans import plan_parts
 from permission_guard.delivery.text import cut_bytes, listing, one_line
 from permission_guard.delivery.tickets.base import Mark
 from permission_guard.delivery.tickets.titles import title
+from permission_guard.errors import UNREADABLE
 from permission_guard.model import limits
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
@@ -165,7 +166,7 @@ def _earlier_events(earlier: Mapping[str, str]) -> list[dict[str, JSON]]:
     """Return the history in an OpsItem; people can edit operational data, so the text may be invalid."""
     try:
         events = json.loads(earlier.get(_HISTORY, "[]"))
-    except ValueError:
+    except UNREADABLE:
         return []
     return [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
 

@@ -10,8 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from permission_guard.delivery.tickets.base import Mark, Ticket, mark_of
 from permission_guard.delivery.tickets.ops_item import content as ops_item
 from permission_guard.delivery.tickets.ops_item.summary import summary_content
-from permission_guard.delivery.tickets.summary import Summary
 from permission_guard.errors import DeliveryError, DeliveryLimitError, error_code
+from permission_guard.model.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,9 +155,9 @@ def _content(
     mark: Mark | None = None,
     comment: str = "",
 ) -> OpsItemContent:
-    if isinstance(about, Summary):
-        return summary_content(about, earlier, mark=mark, comment=comment)
-    return ops_item.content(about, earlier, mark=mark, comment=comment)
+    if isinstance(about, Finding):
+        return ops_item.content(about, earlier, mark=mark, comment=comment)
+    return summary_content(about, earlier, mark=mark, comment=comment)
 
 
 def _rank(summary: OpsItemSummaryTypeDef) -> tuple[bool, str, str]:

@@ -15,14 +15,14 @@ from permission_guard.delivery.tickets.base import Mark
 from permission_guard.delivery.tickets.summary import Summary, message_of
 from permission_guard.delivery.tickets.titles import title
 from permission_guard.model import limits
-from permission_guard.model.findings import Status
+from permission_guard.model.findings import Finding, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from permission_guard.delivery.message import Message
+    from permission_guard.delivery.tickets.sample import TicketSample
     from permission_guard.delivery.tickets.summary import Ticketed
-    from permission_guard.model.findings import Finding
     from permission_guard.model.targets import JSON
 
 _PREFIX = "permission-guard"
@@ -56,7 +56,7 @@ def document(about: Ticketed, mark: Mark, now: datetime) -> dict[str, JSON]:
         "FindingProviderFields": {"Severity": {"Label": about.severity.upper()}, "Types": [_TYPE]},
         "ProductFields": dict(_fields(about, message, mark)),
         "RecordState": _ACTIVE if about.status is Status.OPEN else _ARCHIVED,
-        **(_of_summary(about, message) if isinstance(about, Summary) else _of_finding(about, message)),
+        **(_of_finding(about, message) if isinstance(about, Finding) else _of_another(about, message)),
     }
 
 
@@ -73,17 +73,18 @@ def _of_finding(finding: Finding, message: Message) -> dict[str, JSON]:
     }
 
 
-def _of_summary(summary: Summary, message: Message) -> dict[str, JSON]:
+def _of_another(about: Summary | TicketSample, message: Message) -> dict[str, JSON]:
     listed = " ".join(section.text for section in message.sections[1:])
-    account = f"AWS::::Account:{summary.account}"
+    account = f"AWS::::Account:{about.account}"
     return {
-        "GeneratorId": f"{_PREFIX}/summary",
-        "CreatedAt": _time(summary.opened_at),
-        "FirstObservedAt": _time(summary.opened_at),
-        "LastObservedAt": _time(summary.opened_at),
+        # What people do with a test is no event for the bot: the rule's prefix ends with the slash.
+        "GeneratorId": f"{_PREFIX}/summary" if isinstance(about, Summary) else f"{_PREFIX}-test",
+        "CreatedAt": _time(about.opened_at),
+        "FirstObservedAt": _time(about.opened_at),
+        "LastObservedAt": _time(about.opened_at),
         "Description": one_line(f"{message.happened} {listed}", limits.ASFF_DESCRIPTION_CHARACTERS),
-        "Remediation": {"Recommendation": {"Text": message.rest}},
-        "Resources": [{"Type": "AwsAccount", "Id": account, "Partition": summary.partition, "Region": summary.region}],
+        "Remediation": {"Recommendation": {"Text": message.rest or message.happened}},
+        "Resources": [{"Type": "AwsAccount", "Id": account, "Partition": about.partition, "Region": about.region}],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from permission_guard.delivery.tickets.base import Mark, Ticket, mark_of
 from permission_guard.delivery.tickets.security_hub import content as asff
 from permission_guard.errors import DeliveryError, error_code
+from permission_guard.model.findings import Finding, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,8 +74,14 @@ class SecurityHubFindings:
         """Import the finding as archived."""
         self._import(about, Mark.of(about))
 
-    def reopen(self, ticket: Ticket, about: Ticketed) -> None:  # noqa: ARG002 - as above
-        """Import the finding as active."""
+    def reopen(self, ticket: Ticket, about: Ticketed) -> None:
+        """Import the finding as active.
+
+        Security Hub resets the workflow status of what was archived. So it is archived first if its end was skipped.
+        """
+        if ticket.mark.status is Status.OPEN and isinstance(about, Finding):
+            ended = replace(about, status=Status.RESOLVED)
+            self._import(ended, Mark.of(ended))
         self._import(about, Mark.of(about))
 
     def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:  # noqa: ARG002 - as above

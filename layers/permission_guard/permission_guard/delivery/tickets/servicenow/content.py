@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from permission_guard.delivery.formats.plain import text_within
 from permission_guard.delivery.text import one_line
 from permission_guard.delivery.tickets.base import Mark
-from permission_guard.delivery.tickets.summary import Summary, message_of
+from permission_guard.delivery.tickets.summary import message_of
 from permission_guard.delivery.tickets.titles import title
 from permission_guard.model import limits
-from permission_guard.model.findings import Status
+from permission_guard.model.findings import Finding, Status
 from permission_guard.model.verdicts import Severity
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def new_incident(about: Ticketed) -> dict[str, JSON]:
 
 def closing(about: Ticketed) -> dict[str, JSON]:
     """Return the fields that resolve an incident."""
-    resolution = "" if isinstance(about, Summary) else about.resolution
+    resolution = about.resolution if isinstance(about, Finding) else ""
     notes = resolution or message_of(about).happened
     return {
         "state": RESOLVED,

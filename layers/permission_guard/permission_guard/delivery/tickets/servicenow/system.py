@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from permission_guard.delivery.http.api import JsonApi, require_https
 from permission_guard.delivery.tickets.base import Mark, Ticket, mark_of
 from permission_guard.delivery.tickets.servicenow import content as incidents
-from permission_guard.errors import ConfigurationError, DeliveryError
+from permission_guard.errors import ConfigurationError, DeliveryError, DeliveryUnclearError
 from permission_guard.model.findings import Status
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class ServiceNowIncidents:
         created = _result(self._api.request("POST", *_TABLE, content=incidents.new_incident(about)).content)
         ticket = _ticket(created, about)
         if ticket is None:
-            raise DeliveryError("ServiceNow did not accept the ticket: its response has no such incident")
+            raise DeliveryUnclearError("ServiceNow did not accept the ticket: its response has no such incident")
         return ticket.reference
 
     def update(self, ticket: Ticket, about: Ticketed) -> None:
