@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from permission_guard.delivery.alerts.together import Together, group_locked
@@ -90,13 +90,20 @@ def send(
     def is_withheld(one: Finding, _reference: str | None = None) -> bool:
         return one.severity.is_below(min_severity)
 
-    found = others_of(finding, groups) if groups and channels else ()
-    others = [one for one in found if not is_withheld(one) and instead_of_alert(one, baseline) is None]
-    by_id = {one.id: one for one in (*others, finding)}
-    routed = RoutedLedger(ledger, lambda one, name: is_routed(by_id[one], name)) if is_routed else ledger
+    @cache
+    def others() -> Sequence[Finding]:
+        """Read the others only for a message that is about to be sent: a function can have hundreds of findings."""
+        found = others_of(finding, groups) if groups else ()
+        return [one for one in found if not is_withheld(one) and instead_of_alert(one, baseline) is None]
+
+    def is_sent_to(finding_id: str, channel: str) -> bool:
+        one = finding if finding_id == finding.id else next(other for other in others() if other.id == finding_id)
+        return is_routed is None or is_routed(one, channel)
+
+    routed = RoutedLedger(ledger, is_sent_to)
 
     def to_channel(channel: AlertChannel) -> DeliveryResult:
-        with group_locked(ledger, channel.name, finding, clock) if others else nullcontext():
+        with group_locked(ledger, channel.name, finding, clock) if groups else nullcontext():
             together = Together(channel, routed, others, limits, clock)
             try:
                 return deliver(

@@ -43,7 +43,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Together:
-    """Sends a finding and the others of its group to one channel. `others` are the other findings of the group.
+    """Sends a finding and the others of its group to one channel. `others` reads the other findings of the group.
 
     A finding of which an earlier revision was not sent is in no other message: its own events send it, in their order.
     """
@@ -52,7 +52,7 @@ class Together:
         self,
         channel: AlertChannel,
         ledger: DeliveryLedger,
-        others: Sequence[Finding],
+        others: Callable[[], Sequence[Finding]],
         limits: Limits | None,
         clock: Callable[[], datetime],
     ) -> None:
@@ -100,7 +100,7 @@ class Together:
         key = group_key(finding)  # that of the latest revision may be another one
         if key is None:
             return
-        for other in _after(finding, self._others)[:_TRIED]:
+        for other in _after(finding, self._others())[:_TRIED]:
             if len(self._claimed) == MOST - 1:
                 return
             if group_key(other) != key:
