@@ -26,29 +26,29 @@ if TYPE_CHECKING:
 COUNT = 340
 
 
-def without_isolation(event: Any, handle: Any, _logger: Any, _metrics: Any) -> Any:
+def without_isolation(event: Any, handle: Any, *_others: Any, **_more: Any) -> Any:
     """Raise what one message raises."""
     for record in event["Records"]:
         handle(read_event(record["body"]))
     return {"batchItemFailures": []}
 
 
-def all_or_nothing(event: Any, handle: Any, logger: Any, metrics: Any) -> Any:
+def all_or_nothing(event: Any, handle: Any, logger: Any, metrics: Any, *others: Any, **more: Any) -> Any:
     """Fail every message of a batch with one that fails."""
-    answer = process_batch(event, handle, logger, metrics)
+    answer = process_batch(event, handle, logger, metrics, *others, **more)
     names = [{"itemIdentifier": record["messageId"]} for record in event["Records"]]
     return {"batchItemFailures": names if answer["batchItemFailures"] else []}
 
 
-def ends_early(event: Any, handle: Any, logger: Any, metrics: Any) -> Any:
+def ends_early(event: Any, handle: Any, logger: Any, metrics: Any, *others: Any, **more: Any) -> Any:
     """Succeed without the messages after the first one that fails."""
-    first = process_batch(event, handle, logger, metrics)["batchItemFailures"]
+    first = process_batch(event, handle, logger, metrics, *others, **more)["batchItemFailures"]
     failed = [record["messageId"] for record in event["Records"]].index(first[0]["itemIdentifier"]) if first else None
     FUZZ.aws.start()
-    return process_batch({"Records": event["Records"][:failed]}, handle, logger, metrics)
+    return process_batch({"Records": event["Records"][:failed]}, handle, logger, metrics, *others, **more)
 
 
-def writes_elsewhere(event: Any, handle: Any, logger: Any, metrics: Any) -> Any:
+def writes_elsewhere(event: Any, handle: Any, logger: Any, metrics: Any, *others: Any, **more: Any) -> Any:
     """Write a record of a channel that this function does not have."""
 
     def handle_and_write(received: Any) -> None:
@@ -62,19 +62,19 @@ def writes_elsewhere(event: Any, handle: Any, logger: Any, metrics: Any) -> Any:
         }
         FUZZ.aws.client("dynamodb").update_item(**request)
 
-    return process_batch(event, handle_and_write, logger, metrics)
+    return process_batch(event, handle_and_write, logger, metrics, *others, **more)
 
 
-def logs_a_secret(event: Any, handle: Any, logger: Any, metrics: Any) -> Any:
+def logs_a_secret(event: Any, handle: Any, logger: Any, metrics: Any, *others: Any, **more: Any) -> Any:
     """Log the webhook."""
     logger.info("posted", extra={"url": WEBHOOK})
-    return process_batch(event, handle, logger, metrics)
+    return process_batch(event, handle, logger, metrics, *others, **more)
 
 
-def loses_a_line(event: Any, handle: Any, logger: Any, metrics: Any) -> Any:
+def loses_a_line(event: Any, handle: Any, logger: Any, metrics: Any, *others: Any, **more: Any) -> Any:
     """Log a line that cannot be formatted."""
     logging.getLogger(FUZZ.function).info("%d messages", "three")
-    return process_batch(event, handle, logger, metrics)
+    return process_batch(event, handle, logger, metrics, *others, **more)
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_a_handler_that_rejects_everything_is_found(
     """Fuzzing that reaches no deep code proves nothing."""
     app = loaded(FUZZ)
 
-    def only_good(event: Any, handle: Any, logger: Any, metrics: Any) -> Any:
+    def only_good(event: Any, handle: Any, logger: Any, metrics: Any, *others: Any, **more: Any) -> Any:
         good = [record for record in event["Records"] if record["messageId"].startswith("good")]
-        process_batch({"Records": good}, handle, logger, metrics)
+        process_batch({"Records": good}, handle, logger, metrics, *others, **more)
         others = [record["messageId"] for record in event["Records"] if record not in good]
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in others]}
 

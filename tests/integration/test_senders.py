@@ -87,7 +87,7 @@ def test_the_findings_of_one_event_are_one_mail(alerted: Account) -> None:
     assert mail["Subject"].endswith("(and 1 more)")
     assert first.id in mail["Message"]
     assert second.id in mail["Message"]
-    assert mail["MessageAttributes"]["rule_id"] == {"Type": "String.Array", "Value": '["PG201", "PG204"]'}
+    assert mail["MessageAttributes"]["rule_id"] == {"Type": "String.Array", "Value": '["PG204", "PG201"]'}
 
 
 def test_ten_findings_of_one_event_are_one_mail_in_any_batches(alerted: Account) -> None:
