@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-def shares(host: str, port: int, left: Callable[[], float]) -> Iterator[tuple[str, float]]:
-    """Yield the addresses of a host and the seconds for each: one without an answer leaves time for the next ones.
+def shares(host: str, port: int, left: Callable[[], float]) -> Iterator[tuple[tuple[str, int], float]]:
+    """Yield the addresses of a host with their port, and the seconds for each: a silent one leaves time for others.
 
     OSError for a host without an address.
     """
-    found = list(dict.fromkeys(one[4][0] for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
-    for number, address in enumerate(found):
-        yield str(address), left() / (len(found) - number)
+    found = list(dict.fromkeys(one[4][:2] for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+    for number, (address, its_port) in enumerate(found):
+        yield (str(address), int(its_port)), left() / (len(found) - number)
 
 
 def connect(host: str, port: int, left: Callable[[], float]) -> socket.socket:
@@ -33,7 +33,7 @@ def connect(host: str, port: int, left: Callable[[], float]) -> socket.socket:
     failed = OSError("the host has no address")
     for address, seconds in shares(host, port, left):
         try:
-            return socket.create_connection((address, port), seconds)
+            return socket.create_connection(address, seconds)
         except OSError as error:
             failed = error
     raise failed

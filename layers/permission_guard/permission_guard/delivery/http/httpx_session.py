@@ -86,9 +86,9 @@ class _Network(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         failed: Exception = httpcore.ConnectError("the host has no address")
         try:
-            for address, seconds in shares(host, port, lambda: self._limit(timeout)):
+            for (address, its_port), seconds in shares(host, port, lambda: self._limit(timeout)):
                 try:
-                    stream = self._network.connect_tcp(address, port, seconds, local_address, socket_options)
+                    stream = self._network.connect_tcp(address, its_port, seconds, local_address, socket_options)
                     return _Stream(stream, self._limit)
                 except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                     failed = error
