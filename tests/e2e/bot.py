@@ -32,12 +32,13 @@ READERS = {
 """The function that reads each queue, by the beginning of its logical id."""
 GRACE_PERIOD = 1
 """The grace period in seconds, unless a test sets another one: short, to keep the tests fast."""
-# A stack of many tests gets more messages than people would want.
+# A stack of many tests has more messages and tickets than people would want.
 CONFIGURATION = {
     "version": 1,
     "grace_period_seconds": GRACE_PERIOD,
     "baseline": "alert-each",
     "alerts": {"limit": {"messages": 1000, "minutes": 1}},
+    "tickets": {"limit": {"tickets": 1000, "hours": 1}},
 }
 """The configuration document of the stack, unless a test pushes another one."""
 
