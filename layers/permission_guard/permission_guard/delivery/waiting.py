@@ -65,6 +65,8 @@ class WaitingFinding:
         fields["severity"] = Severity(fields["severity"])
         fields["status"] = Status(fields["status"])
         fields["transitions"] = tuple(map(Transition, fields["transitions"]))
+        if len(fields["transitions"]) > _TRANSITIONS + 1:  # a longer line would leave no room for the others
+            raise ValueError("more transitions than are remembered")
         return cls(**fields)
 
 
