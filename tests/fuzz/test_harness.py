@@ -109,8 +109,8 @@ def test_a_handler_that_rejects_everything_is_found(
     def only_good(event: Any, handle: Any, logger: Any, metrics: Any, *others: Any, **more: Any) -> Any:
         good = [record for record in event["Records"] if record["messageId"].startswith("good")]
         process_batch({"Records": good}, handle, logger, metrics, *others, **more)
-        others = [record["messageId"] for record in event["Records"] if record not in good]
-        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in others]}
+        rejected = [record["messageId"] for record in event["Records"] if record not in good]
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in rejected]}
 
     monkeypatch.setattr(app, "process_batch", only_good)
     with pytest.raises(AssertionError, match="reach no deep code"):
