@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from permission_guard.model.arns import finding_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from permission_guard.model.findings import Finding
     from permission_guard.model.targets import FindingTarget
@@ -48,11 +48,3 @@ def others_of(finding: Finding, groups: RecordedGroups) -> list[Finding]:
         return []
     found = groups.findings_of(finding_target(finding.target_arn))
     return [one for one in found if one.id != finding.id and group_key(one) == key]
-
-
-def grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """Return findings in groups, in their order."""
-    groups: dict[Key | int, list[Finding]] = {}
-    for number, finding in enumerate(findings):
-        groups.setdefault(group_key(finding) or number, []).append(finding)
-    return list(groups.values())
