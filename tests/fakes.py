@@ -72,6 +72,29 @@ TABLE: dict[str, Any] = {
     "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
 }
 """The findings table, as template.yaml has it."""
+DELIVERIES_TABLE: dict[str, Any] = {
+    "TableName": "deliveries",
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("finding_id", "channel")],
+    "KeySchema": [
+        {"AttributeName": "finding_id", "KeyType": "HASH"},
+        {"AttributeName": "channel", "KeyType": "RANGE"},
+    ],
+}
+"""The deliveries table, as template.yaml has it."""
+DECISIONS_TABLE: dict[str, Any] = {
+    "TableName": "decisions",
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [
+        {"AttributeName": "finding_id", "AttributeType": "S"},
+        {"AttributeName": "revision", "AttributeType": "N"},
+    ],
+    "KeySchema": [
+        {"AttributeName": "finding_id", "KeyType": "HASH"},
+        {"AttributeName": "revision", "KeyType": "RANGE"},
+    ],
+}
+"""The decisions table, as template.yaml has it."""
 
 DENIED = Unread("iam:GetRole", "AccessDenied", "not authorized to perform: iam:GetRole", denied=True)
 THROTTLED = Unread("iam:GetRole", "Throttling", "Rate exceeded", denied=False)

@@ -18,6 +18,7 @@ from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.delivery.ledger import KEEP_RESOLVED, Claim, DeliveryOutcome, Skip, deliver
 from permission_guard.errors import ConflictError, DeliveryBusyError
 from permission_guard.model.findings import Finding, Status
+from tests.fakes import DELIVERIES_TABLE
 from tests.moto_tables import lose_replies
 from tests.paths import FINDINGS
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TABLE = "deliveries"
+TABLE = DELIVERIES_TABLE["TableName"]
 NOW = datetime(2026, 11, 20, 10, 15, 30, 250_000, tzinfo=UTC)
 LOCK = timedelta(seconds=90)
 ATTEMPTS = 2
@@ -41,18 +42,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
     with mock_aws():
         retries = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
         client = boto3.client("dynamodb", region_name="us-east-1", config=retries)
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "finding_id", "AttributeType": "S"},
-                {"AttributeName": "channel", "AttributeType": "S"},
-            ],
-            KeySchema=[
-                {"AttributeName": "finding_id", "KeyType": "HASH"},
-                {"AttributeName": "channel", "KeyType": "RANGE"},
-            ],
-        )
+        client.create_table(**DELIVERIES_TABLE)
         yield client
 
 

@@ -11,9 +11,8 @@ import pytest
 from permission_guard.aws.tables.own_fixes import OwnFixTable
 from permission_guard.errors import ConflictError
 from permission_guard.fixes.own_undo import OwnFix
-from tests.fakes import FINDING_ID, NOW
+from tests.fakes import DECISIONS_TABLE, FINDING_ID, NOW
 from tests.in_memory.aws import InMemoryAws
-from tests.unit.aws.tables.test_stops import TABLE
 
 FIX = OwnFix(finding_id=FINDING_ID, plan_hash="a" * 64, applied_at=NOW)
 UNDONE = replace(FIX, undone_for=7)
@@ -28,7 +27,7 @@ def dynamodb(request: pytest.FixtureRequest) -> Any:
         client: Any = boto3.client("dynamodb")
     else:
         client = InMemoryAws().client("dynamodb")
-    client.create_table(**TABLE)
+    client.create_table(**DECISIONS_TABLE)
     return client
 
 
