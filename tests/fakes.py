@@ -51,51 +51,6 @@ TRUST_LAMBDA = {
     ],
 }
 
-TABLE_NAME = "findings"
-TABLE: dict[str, Any] = {
-    "TableName": TABLE_NAME,
-    "BillingMode": "PAY_PER_REQUEST",
-    "AttributeDefinitions": [
-        {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "status", "changed_at")
-    ],
-    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "by-status",
-            "KeySchema": [
-                {"AttributeName": "status", "KeyType": "HASH"},
-                {"AttributeName": "changed_at", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        },
-    ],
-    "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-}
-"""The findings table, as template.yaml has it."""
-DELIVERIES_TABLE: dict[str, Any] = {
-    "TableName": "deliveries",
-    "BillingMode": "PAY_PER_REQUEST",
-    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("finding_id", "channel")],
-    "KeySchema": [
-        {"AttributeName": "finding_id", "KeyType": "HASH"},
-        {"AttributeName": "channel", "KeyType": "RANGE"},
-    ],
-}
-"""The deliveries table, as template.yaml has it."""
-DECISIONS_TABLE: dict[str, Any] = {
-    "TableName": "decisions",
-    "BillingMode": "PAY_PER_REQUEST",
-    "AttributeDefinitions": [
-        {"AttributeName": "finding_id", "AttributeType": "S"},
-        {"AttributeName": "revision", "AttributeType": "N"},
-    ],
-    "KeySchema": [
-        {"AttributeName": "finding_id", "KeyType": "HASH"},
-        {"AttributeName": "revision", "KeyType": "RANGE"},
-    ],
-}
-"""The decisions table, as template.yaml has it."""
-
 DENIED = Unread("iam:GetRole", "AccessDenied", "not authorized to perform: iam:GetRole", denied=True)
 THROTTLED = Unread("iam:GetRole", "Throttling", "Rate exceeded", denied=False)
 

@@ -31,9 +31,10 @@ from permission_guard.model.findings import Status
 from permission_guard.model.targets import Direction, RoleTarget
 from permission_guard.sweep.sweep import Cursor, Step
 from tests.contracts.implementations import InMemory, unique
-from tests.fakes import ACCOUNT, NOW, TABLE
+from tests.fakes import ACCOUNT, NOW
 from tests.fuzz.aws import ORDERS, FakeAws
 from tests.fuzz.material import CHECKPOINT, decide_on, finding_of, proposed, target_of
+from tests.stack_tables import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -44,20 +44,11 @@ from permission_guard.bootstrap import (
 from permission_guard.config.document import GuardConfig
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from tests import sts
-from tests.fakes import (
-    DECISIONS_TABLE,
-    DELIVERIES_TABLE,
-    QUEUE_ARN,
-    ROLE_ARN,
-    SQS_POLICY_ARN,
-    TABLE,
-    TABLE_NAME,
-    TARGET,
-    TRUST_LAMBDA,
-)
+from tests.fakes import QUEUE_ARN, ROLE_ARN, SQS_POLICY_ARN, TARGET, TRUST_LAMBDA
 from tests.inline_pool import InlinePool
 from tests.moto_tables import speed_up_tables
 from tests.paths import REPOSITORY
+from tests.stack_tables import DECISIONS_TABLE, DELIVERIES_TABLE, TABLE, TABLE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

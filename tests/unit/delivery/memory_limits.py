@@ -11,8 +11,9 @@ from permission_guard.aws.tables.waiting_for_digests import WaitingForDigestsTab
 from permission_guard.config.document import AlertLimit
 from permission_guard.delivery.alerts.waiting import WaitingSender
 from permission_guard.delivery.limits import ChannelLimits
-from tests.fakes import ACCOUNT, DELIVERIES_TABLE, REGION
+from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.aws import InMemoryAws
+from tests.stack_tables import DELIVERIES_TABLE
 from tests.unit.delivery.channels import Channel
 
 if TYPE_CHECKING:

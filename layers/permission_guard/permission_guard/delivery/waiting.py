@@ -1,4 +1,4 @@
-"""What waits for a digest of an alert channel, because the channel has got as many messages as its limit allows."""
+"""What waits for a digest of an alert channel, because the channel got as many messages as its limit allows."""
 
 from __future__ import annotations
 

@@ -17,18 +17,8 @@ from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixRecord, FixResult, Transition
 from permission_guard.model.targets import Direction
-from tests.fakes import (
-    ACCOUNT,
-    DECISIONS_TABLE,
-    FINDING_ID,
-    NOW,
-    ROLE_TARGET,
-    TABLE,
-    TABLE_NAME,
-    TARGET,
-    InMemoryStop,
-    a_finding,
-)
+from tests.fakes import ACCOUNT, FINDING_ID, NOW, ROLE_TARGET, TARGET, InMemoryStop, a_finding
+from tests.stack_tables import DECISIONS_TABLE, TABLE, TABLE_NAME
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,8 +11,9 @@ import pytest
 from permission_guard.aws.tables.own_fixes import OwnFixTable
 from permission_guard.errors import ConflictError
 from permission_guard.fixes.own_undo import OwnFix
-from tests.fakes import DECISIONS_TABLE, FINDING_ID, NOW
+from tests.fakes import FINDING_ID, NOW
 from tests.in_memory.aws import InMemoryAws
+from tests.stack_tables import DECISIONS_TABLE
 
 FIX = OwnFix(finding_id=FINDING_ID, plan_hash="a" * 64, applied_at=NOW)
 UNDONE = replace(FIX, undone_for=7)

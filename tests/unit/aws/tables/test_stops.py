@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 from permission_guard.aws.tables.stops import BREAKER, SWITCH, StopTable
 from permission_guard.errors import UNREADABLE, ConflictError
 from permission_guard.fixes.stop import Breaker, FailedFix, Switch, SwitchState, why_stopped
-from tests.fakes import DECISIONS_TABLE, NOW
+from tests.fakes import NOW
 from tests.in_memory.aws import InMemoryAws
+from tests.stack_tables import DECISIONS_TABLE
 from tests.unit.aws.conftest import Answers
 
 if TYPE_CHECKING:

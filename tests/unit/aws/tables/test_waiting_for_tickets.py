@@ -14,7 +14,7 @@ from permission_guard.config.document import TicketLimit
 from permission_guard.delivery.tickets import summary
 from permission_guard.delivery.tickets.summary import WaitingEnd, WaitingForTicket
 from permission_guard.model.verdicts import Severity
-from tests.fakes import DELIVERIES_TABLE
+from tests.stack_tables import DELIVERIES_TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

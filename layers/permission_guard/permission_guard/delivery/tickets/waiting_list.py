@@ -57,7 +57,7 @@ class WaitingList:
         """Count the ticket that is about to be opened. DeliveryLimitError if the limit is reached."""
         if not self._store.take(self._channel, about.id, self._limit, self._clock()):
             raise DeliveryLimitError(
-                f"tickets.limit of the configuration is reached: {self._limit.tickets} new tickets in "
+                f"tickets.limit in guard.yaml is reached: {self._limit.tickets} new tickets in "
                 f"{self._limit.hours} hours"
             )
 
