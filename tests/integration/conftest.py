@@ -37,6 +37,7 @@ from permission_guard.bootstrap import (
     findings,
     fixes,
     publisher,
+    snapshots,
     sweep,
     ticket_samples,
     tickets,
@@ -305,7 +306,20 @@ def _attachable_policies() -> str:
 
 def clear_caches() -> None:
     """Clear the cached composition roots and clients, as in a new execution environment."""
-    every = (alerts, callers, checks, clients, configuration, decisions, findings, fixes, publisher, sweep, tickets)
+    every = (
+        alerts,
+        callers,
+        checks,
+        clients,
+        configuration,
+        decisions,
+        findings,
+        fixes,
+        publisher,
+        snapshots,
+        sweep,
+        tickets,
+    )
     for module in every:
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
@@ -348,8 +362,8 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     monkeypatch.setattr(moto.iam.models, "aws_managed_policies_data", _attachable_policies())
     speed_up_tables(monkeypatch)
     clear_caches()
-    monkeypatch.setattr(checks, "_inventories", lambda: NO_INVENTORIES)
-    for module in (alert_samples, checks, findings, fixes, ticket_samples):
+    monkeypatch.setattr(snapshots, "_inventories", lambda: NO_INVENTORIES)
+    for module in (alert_samples, findings, fixes, snapshots, ticket_samples):
         monkeypatch.setattr(module, "thread_pool", InlinePool)  # moto is not safe for threads
     # moto has all regions of all partitions; a client for each takes seconds.
     monkeypatch.setattr(RegionsAndZonesBackend, "regions", REGIONS)

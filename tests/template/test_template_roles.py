@@ -16,7 +16,7 @@ from permission_guard.aws.readers.sources import services as sources
 from permission_guard.aws.tables.own_fixes import WATCH
 from permission_guard.aws.tables.stops import BREAKER, SWITCH
 from permission_guard.bootstrap.tickets import TICKET_SYSTEMS
-from permission_guard.fixes import FIXES, afterwards, fix_for
+from permission_guard.fixes import afterwards, all_fixes, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from permission_guard.fixes.invoke_policies import SERVICES
 from permission_guard.invokers import invoker_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 READERS = PACKAGE / "aws" / "readers"
 
-WRITES = afterwards.WRITES.union(*(fix.writes for fix in FIXES))
+WRITES = afterwards.WRITES.union(*(fix.writes for fix in all_fixes()))
 """The IAM actions with which fixes write, and what follows them."""
 
 USE_KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
@@ -155,7 +155,7 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION
         | fixer_reads
         | WRITES
-        | afterwards.READS.union(*(fix.reads for fix in FIXES))
+        | afterwards.READS.union(*(fix.reads for fix in all_fixes()))
         | uses("aws/readers/functions", "tags")
         | uses("aws/readers/roles", "managed_policy")
         | uses("aws/tables/finding_reader", "finding")
