@@ -131,15 +131,18 @@ class Watcher:
         return [alert for alert in self.inbox() if finding_id in alert["Message"]]
 
     def inbox(self) -> list[dict[str, Any]]:
-        """Return every notification that SNS has sent until now."""
+        """Return every notification that SNS has sent until now. `SentTimestamp` is in milliseconds since 1970."""
         self._read_inbox()
         return list(self._alerts)
 
     def _read_inbox(self) -> None:
         while True:
-            reply = self._sqs.receive_message(QueueUrl=self._inbox, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+            reply = self._sqs.receive_message(
+                QueueUrl=self._inbox, MaxNumberOfMessages=10, WaitTimeSeconds=0, AttributeNames=["SentTimestamp"]
+            )
             for message in reply.get("Messages", []):
-                self._alerts.append(json.loads(message["Body"]))
+                sent_at = int(message["Attributes"]["SentTimestamp"])
+                self._alerts.append({**json.loads(message["Body"]), "SentTimestamp": sent_at})
                 self._sqs.delete_message(QueueUrl=self._inbox, ReceiptHandle=message["ReceiptHandle"])
             if not reply.get("Messages"):
                 return

@@ -95,7 +95,7 @@ def test_every_destination_gets_a_labelled_sample_and_is_in_the_table(
         ["team", "alert channel, sns", "payments", f"sent ({mails['team']['MessageId']})"],
         ["opsitem", "ticket system, opsitem", "default", f"opened and closed ({item['OpsItemId']})"],
     ]
-    assert "All of them accepted it." in done.out
+    assert "All destinations accepted the test." in done.out
     for mail in mails.values():
         assert mail["Subject"] == "[TEST] Permission Guard: test message"
         assert f"{sts.CALLER} (as the request says)" in mail["Message"]
@@ -166,7 +166,10 @@ def test_a_channel_whose_limit_is_reached_does_not_get_a_test(deployed: Account,
     """It has as many messages as it may have."""
     deployed.config = GuardConfig(alerts=Alerts(limit=AlertLimit(messages=2, minutes=10)))
     assert [Done("--format", "json").code for _ in range(3)] == [0, 0, 1]
-    assert "sns has got 2 messages in 10 minutes" in Done("--format", "json").results["sns"]["reason"]
+    assert (
+        "sns got 2 messages in 10 minutes, as many as alerts.limit allows"
+        in Done("--format", "json").results["sns"]["reason"]
+    )
     assert len(deployed.received("mail-people")) == 2
 
 

@@ -16,7 +16,7 @@ from permission_guard.aws.readers.sources import services as sources
 from permission_guard.aws.tables.own_fixes import WATCH
 from permission_guard.aws.tables.stops import BREAKER, SWITCH
 from permission_guard.bootstrap.tickets import TICKET_SYSTEMS
-from permission_guard.fixes import FIXES, afterwards, fix_for
+from permission_guard.fixes import afterwards, all_fixes, fix_for
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from permission_guard.fixes.invoke_policies import SERVICES
 from permission_guard.invokers import invoker_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 READERS = PACKAGE / "aws" / "readers"
 
-WRITES = afterwards.WRITES.union(*(fix.writes for fix in FIXES))
+WRITES = afterwards.WRITES.union(*(fix.writes for fix in all_fixes()))
 """The IAM actions with which fixes write, and what follows them."""
 
 USE_KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
@@ -136,7 +136,7 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/target_findings")
         | uses("aws/tables/deliveries")
-        | uses("aws/tables/waiting")
+        | uses("aws/tables/waiting_for_digests")
         | uses("aws/tables/quotas")
         | {"dynamodb:DeleteItem"}  # a transaction of what waits deletes
         | uses("delivery/alerts/sns/channel")
@@ -146,7 +146,7 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
-        | uses("aws/tables/waiting_findings")
+        | uses("aws/tables/waiting_for_tickets")
         | uses("aws/senders/event_queue")
         | uses("delivery/tickets/ops_item/system")
         | uses("delivery/tickets/security_hub/system")
@@ -156,7 +156,7 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION
         | fixer_reads
         | WRITES
-        | afterwards.READS.union(*(fix.reads for fix in FIXES))
+        | afterwards.READS.union(*(fix.reads for fix in all_fixes()))
         | uses("aws/readers/functions", "tags")
         | uses("aws/readers/roles", "managed_policy")
         | uses("aws/tables/finding_reader", "finding")
@@ -690,7 +690,8 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             | write - {"dynamodb:UpdateItem"}  # as above
             | uses("aws/tables/maintenance")
             | uses("aws/tables/role_index", "is_complete"),
-            "DeliveriesTable": uses("aws/tables/waiting", "channels") | uses("aws/tables/quotas", "channels"),
+            "DeliveriesTable": uses("aws/tables/waiting_for_digests", "channels")
+            | uses("aws/tables/quotas", "channels"),
             "AlertQueue": uses("aws/senders/event_queue"),
             "TicketQueue": uses("aws/senders/event_queue"),
             **{queue: uses("aws/readers/dead_letters") for queue in DEAD_LETTER_QUEUES},
@@ -704,7 +705,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         "SendAlertRole": {
             "FindingsTable": uses("aws/tables/finding_reader") | uses("aws/tables/target_findings"),
             "DeliveriesTable": deliveries
-            | uses("aws/tables/waiting")
+            | uses("aws/tables/waiting_for_digests")
             | uses("aws/tables/quotas")
             | {"dynamodb:DeleteItem"},  # a transaction of it deletes
             "AlertQueue": RECEIVE,
@@ -715,7 +716,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         },
         "OpenTicketRole": {
             "FindingsTable": uses("aws/tables/finding_reader"),
-            "DeliveriesTable": deliveries | uses("aws/tables/waiting_findings"),
+            "DeliveriesTable": deliveries | uses("aws/tables/waiting_for_tickets"),
             "TicketQueue": RECEIVE | uses("aws/senders/event_queue"),
             "TicketSecretArn": uses("aws/readers/secrets"),
             "TicketSecretArns": uses("aws/readers/secrets"),

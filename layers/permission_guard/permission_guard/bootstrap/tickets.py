@@ -10,7 +10,7 @@ from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
-from permission_guard.aws.tables.waiting_findings import WaitingTable
+from permission_guard.aws.tables.waiting_for_tickets import WaitingForTicketsTable
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_tickets import named_systems, outside_aws
 from permission_guard.bootstrap.patience import patience
@@ -128,7 +128,7 @@ def _tickets(settings: TicketSettings, config: GuardConfig) -> RoutedTickets | N
         return None
     dynamodb = client("dynamodb")
     store, queue = (
-        WaitingTable(dynamodb, settings.deliveries_table),
+        WaitingForTicketsTable(dynamodb, settings.deliveries_table),
         EventQueue(client("sqs"), settings.ticket_queue_url),
     )
     return RoutedTickets(

@@ -79,7 +79,8 @@ def preview_message(  # noqa: PLR0917 - Typer passes every option
       permission-guard findings show 3f9a1c --format json | permission-guard notify preview - --channel github
       permission-guard notify preview PG102 --config guard.yaml --channel payments
 
-    Exit codes: 0 printed, 1 not found, 2 invalid usage or a file that is not valid, 3 it could not be read.
+    Exit codes: 0 printed, 1 not found, 2 invalid usage or a file that is not valid, 3 an item of the table could not
+    be read.
 
     """
     document = _configuration(config)
@@ -102,7 +103,7 @@ def preview_message(  # noqa: PLR0917 - Typer passes every option
 
 
 def _print(name: str, value: JSON, *, is_first: bool) -> None:
-    title = name.replace("_", " ").capitalize()
+    title = f"{name[:1].upper()}{name[1:]}".replace("_", " ")  # a vendor's name, such as `recordState`, stays readable
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     if "\n" not in text:
         echo(f"{title}: {text}")
