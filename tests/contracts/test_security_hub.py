@@ -102,7 +102,10 @@ def test_an_import_leaves_what_people_wrote(finding: Finding) -> None:
 
     https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings.html
     """
-    by_provider = {"Workflow": {"Status": "RESOLVED"}, "Note": {"Text": "x", "UpdatedBy": "y", "UpdatedAt": "z"}}
+    by_provider: dict[str, Any] = {
+        "Workflow": {"Status": "RESOLVED"},
+        "Note": {"Text": "x", "UpdatedBy": "y", "UpdatedAt": "z"},
+    }
     finding.imports()
     finding.imports("two", **by_provider)
     assert finding.found() == [("two", "ACTIVE", "NEW", None)]
