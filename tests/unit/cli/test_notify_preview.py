@@ -121,7 +121,7 @@ def test_a_file_that_is_no_finding_is_refused(tmp_path: Path, content: str) -> N
     file = tmp_path / "other.json"
     file.write_text(content)
     code, output = run(str(file))
-    assert (code, "is no finding as" in output) == (2, True)
+    assert (code, "is not a finding, as" in output) == (2, True)
 
 
 def test_names_of_others_do_not_control_the_terminal(tmp_path: Path) -> None:

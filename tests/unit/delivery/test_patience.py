@@ -207,7 +207,7 @@ def test_a_silent_ticket_system_is_asked_again_after_a_minute() -> None:
     with pytest.raises(HttpError):
         session.request("GET", "https://silent.example/1", **options)
     network.now += 59
-    with pytest.raises(DeliveryError, match="not tried: it did not answer less than a minute ago"):
+    with pytest.raises(DeliveryError, match="not tried: its last try, less than a minute ago, got no answer"):
         session.request("GET", "https://silent.example/2", **options)
     assert session.request("GET", "https://other.example/", **options).status == 200
     network.now += 1

@@ -141,7 +141,7 @@ def _type(channel: str, config: GuardConfig, path: Path | None) -> str:
     if channel in PREVIEWS:
         return channel
     names = ", ".join([*config.channels, *config.tickets.systems])
-    more = f"Names in {path}: {names or 'none'}." if path else "For a name in a guard.yaml, give that with --config."
+    more = f"Names in {path}: {names or 'none'}." if path else "For a name in a guard.yaml, add --config <file>."
     return fail(INVALID_USAGE, f"There is no channel {channel!r}. Types: {', '.join(PREVIEWS)}. {more}")
 
 
@@ -152,7 +152,10 @@ def _finding(what: str, stack_name: str, profile: str | None, region: str | None
     if what == STDIN or Path(what).is_file():
         return _from_file(Path(what))
     if not re.fullmatch(_ID, what):
-        fail(INVALID_USAGE, f"There is no rule and no file {what!r}, and no finding has such an id. See rules list.")
+        fail(
+            INVALID_USAGE,
+            f"There is no rule and no file {what!r}, and no finding has such an id. See permission-guard rules list.",
+        )
     return find(open_stack(stack_name, profile, region), what)
 
 
@@ -162,5 +165,7 @@ def _from_file(path: Path) -> Finding:
     except InputError as error:
         echo_error(f"{path}: {error}")
     except (*UNREADABLE, AttributeError) as error:
-        echo_error(f"{path} is no finding as `findings show --format json` prints it: {type(error).__name__}: {error}")
+        echo_error(
+            f"{path} is not a finding, as `findings show --format json` prints it: {type(error).__name__}: {error}"
+        )
     raise typer.Exit(INVALID_USAGE)

@@ -93,7 +93,7 @@ class Patience:
             raise DeliveryError("not tried: too little of the function's time is left")
         began = self._clock()
         if began < self._silent.get(name, -math.inf) + SILENT_FOR:
-            raise DeliveryError("not tried: it did not answer less than a minute ago")
+            raise DeliveryError("not tried: its last try, less than a minute ago, got no answer")
         try:
             yield
         except Exception:
