@@ -86,7 +86,7 @@ def test_a_configuration_gives_names_and_says_where_the_finding_goes(guard: str)
     code, output = run("PG201", "--config", guard, "--channel", "payments")
     assert code == 0
     assert "Channels of this finding: the stack's own, payments\n" in output
-    assert "Tickets of this finding: the stack's own, shop\n" in output
+    assert "Ticket systems of this finding: the stack's own, shop\n" in output
     assert '"type": "header"' in output
     _, other = run("PG101", "--config", guard, "--channel", "shop", "--format", "json")
     assert (json.loads(other)["type"], json.loads(other)["channels"]) == ("jira", ["the stack's own"])
