@@ -105,6 +105,23 @@ def test_every_destination_gets_a_labelled_sample_and_is_in_the_table(
         assert {line["by"] for line in run.lines if "test_message" in line} == {sts.CALLER}
 
 
+def test_security_hub_is_tested_besides_the_ticket_system(
+    deployed: Account, invocations: Invocations, center: OpsCenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are default destinations, and a route can name one of them."""
+    monkeypatch.setenv("IMPORT_TO_SECURITY_HUB", "true")
+    deployed.config = GuardConfig(routes=(Route(id="audit", tickets=("securityhub",)),))
+    results = Done("--format", "json").results
+    tickets = {name: one for name, one in results.items() if one["kind"] == "ticket system"}
+    assert {name: (one["sent"], one["is_default"], one["routes"]) for name, one in tickets.items()} == {
+        "opsitem": (True, True, []),
+        "securityhub": (True, True, ["audit"]),
+    }
+    (imported,) = clients.client("securityhub").get_findings()["Findings"]
+    assert (imported["Id"], imported["RecordState"]) == (tickets["securityhub"]["reference"], "ARCHIVED")
+    assert [item["Status"] for item in center.items.values()] == ["Resolved"]
+
+
 def test_the_same_request_again_is_answered_without_another_message(
     deployed: Account, invocations: Invocations, center: OpsCenter
 ) -> None:

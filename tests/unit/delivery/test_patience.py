@@ -10,6 +10,7 @@ import pytest
 
 from permission_guard.bus.batch import process_batch
 from permission_guard.delivery.alerts.base import send
+from permission_guard.delivery.alerts.channel import shows_all
 from permission_guard.delivery.http.session import HttpError, HttpResponse
 from permission_guard.delivery.patience import Patience, PatientChannel, PatientSession
 from permission_guard.errors import DeliveryError
@@ -165,6 +166,19 @@ def test_nothing_is_sent_with_too_little_time() -> None:
 def test_a_channel_keeps_its_threads() -> None:
     """Findings with different first messages are not in one message then."""
     assert PatientChannel(Channel("a", Deliveries()), Patience()).has_threads
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_channel_still_says_what_it_does_not_show(shows: bool) -> None:
+    """What it would leave out of a digest waits for the next one."""
+
+    class SmallChannel(Channel):
+        def shows_all(self, message: Message) -> bool:
+            return shows
+
+    message: Any = None  # it does not read it
+    assert shows_all(PatientChannel(SmallChannel("a", Deliveries()), Patience()), message) is shows
+    assert shows_all(PatientChannel(Channel("a", Deliveries()), Patience()), message)
 
 
 class Session:

@@ -169,6 +169,14 @@ def test_amazon_q_shows_every_finding_of_a_digest(title: str) -> None:
     assert len(sizes) > 1
 
 
+def test_amazon_q_gets_a_full_digest_of_usual_titles() -> None:
+    """Its text is full, so that a flood takes few messages: no list is longer than what it shows of one."""
+    client: Any = None  # nothing is sent
+    channel = AmazonQChannel(client, "arn:aws:sns:us-east-1:1:chat", name="chat")
+    made = digest_of([waits(number) for number in range(500)], shows_all=partial(shows_all, channel))
+    assert len(made.items) > 60
+
+
 def test_a_digest_that_is_not_the_last_one_says_how_many_follow() -> None:
     """The reader knows that it is a part."""
     made = digest_of([waits(number) for number in range(500)])

@@ -133,7 +133,7 @@ def _tickets(settings: TicketSettings, config: GuardConfig) -> RoutedTickets | N
     )
     return RoutedTickets(
         systems=systems,
-        default=() if settings.ticket_system == "none" else (settings.ticket_system,),
+        default=settings.own_systems,
         routes=config.routes,
         ledger=DeliveryTable(dynamodb, settings.deliveries_table),
         min_severity=config.tickets.min_severity,
@@ -152,8 +152,8 @@ def systems_for(settings: TicketSettings, config: GuardConfig, client: Callable[
 
     ConfigurationError for an unknown value of the parameter `TicketSystem`.
     """
-    make = _maker(settings)
-    own = [NamedSystem(settings.ticket_system, cache(partial(make, settings, client)))] if make else []
+    makers = [(name, _maker(name)) for name in settings.own_systems]
+    own = [NamedSystem(name, cache(partial(make, settings, client))) for name, make in makers if make]
     return [*own, *named_systems(config.tickets.systems, client, _session)]
 
 
@@ -162,11 +162,11 @@ def ticket_system(settings: TicketSettings, client: Callable[[Any], Any]) -> Tic
 
     `client` makes a boto3 client of a service name (`permission_guard.aws.clients.client`).
     """
-    make = _maker(settings)
+    make = _maker(settings.ticket_system)
     return None if make is None else make(settings, client)
 
 
-def _maker(settings: TicketSettings) -> MakeSystem | None:
-    if settings.ticket_system not in TICKET_SYSTEMS:
-        raise ConfigurationError(f"TicketSystem is {settings.ticket_system!r}; it can be {', '.join(TICKET_SYSTEMS)}")
-    return TICKET_SYSTEMS[settings.ticket_system]
+def _maker(name: str) -> MakeSystem | None:
+    if name not in TICKET_SYSTEMS:
+        raise ConfigurationError(f"TicketSystem is {name!r}; it can be {', '.join(TICKET_SYSTEMS)}")
+    return TICKET_SYSTEMS[name]

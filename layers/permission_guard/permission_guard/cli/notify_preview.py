@@ -12,6 +12,7 @@ import typer
 
 from permission_guard.cli.deployed import INVALID_USAGE, fail, find, open_stack
 from permission_guard.cli.stack_options import STACK, Profile, Region, StackName
+from permission_guard.config.destinations import STACK_CHANNELS, STACK_TICKET_SYSTEMS
 from permission_guard.config.document import GuardConfig
 from permission_guard.config.rule_names import RULE_NAMES
 from permission_guard.delivery.previews import PREVIEWS, preview
@@ -116,8 +117,10 @@ def _print(name: str, value: JSON, *, is_first: bool) -> None:
 def _places(finding: Finding, config: GuardConfig) -> Mapping[str, tuple[str, ...]]:
     """Return the channels and the ticket systems that a finding goes to. The stack's own ones depend on parameters."""
     return {
-        "channels": channels_of(finding, config.routes, default=_OWN, known=config.channels),
-        "tickets": tickets_of(finding, config.routes, default=_OWN, known=config.tickets.systems),
+        "channels": channels_of(finding, config.routes, default=_OWN, known={*config.channels, *STACK_CHANNELS}),
+        "tickets": tickets_of(
+            finding, config.routes, default=_OWN, known={*config.tickets.systems, *STACK_TICKET_SYSTEMS}
+        ),
     }
 
 

@@ -231,13 +231,14 @@ ROUTE: Final = ObjectOf(
             name="tickets",
             form=ListOf(DESTINATION, "ticket systems", MAX_DESTINATIONS, least=1),
             description="The ticket systems that open tickets about these findings, by their names in "
-            "tickets.systems; the value of the parameter TicketSystem is the stack's own.",
+            "tickets.systems; the value of the parameter TicketSystem is the stack's own, and so is securityhub with "
+            "ImportToSecurityHub.",
         ),
         Key(
             name="only",
             form=Flag(),
             description="Whether the route replaces the default channels, if it names channels, and the default "
-            "ticket system, if it names tickets. Tags cannot do that for high and critical findings.",
+            "ticket systems, if it names tickets. Tags cannot do that for high and critical findings.",
         ),
     ),
 )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
+from permission_guard.delivery.alerts.channel import has_threads, shows_all
 from permission_guard.errors import DeliveryError
 
 if TYPE_CHECKING:
@@ -116,7 +117,11 @@ class PatientChannel:
     @property
     def has_threads(self) -> bool:
         """Whether later messages about a finding follow its first one."""
-        return bool(getattr(self._channel, "has_threads", False))
+        return has_threads(self._channel)
+
+    def shows_all(self, message: Message) -> bool:
+        """Return whether the channel shows every finding of a message: what it leaves out must not count as sent."""
+        return shows_all(self._channel, message)
 
     def send(self, message: Message, reference: str | None) -> str | None:
         """Send a message; DeliveryError when the system did not accept it, or was not tried."""
