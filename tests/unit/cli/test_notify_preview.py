@@ -98,7 +98,7 @@ def test_a_route_that_names_only_an_own_system_leaves_the_others_out(tmp_path: P
     path.write_text("routes: [{id: low, rules: [PG201], tickets: [securityhub], channels: [slack], only: true}]")
     code, output = run("PG201", "--config", str(path))
     assert code == 0
-    assert "Channels of this finding: slack\nTickets of this finding: securityhub\n" in output
+    assert "Channels of this finding: slack\nTicket systems of this finding: securityhub\n" in output
 
 
 @pytest.mark.parametrize(
