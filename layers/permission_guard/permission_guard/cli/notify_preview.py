@@ -34,6 +34,7 @@ _ID: Final = "[0-9a-f]{6,32}"
 _FOR_PROGRAMS: Final = "document"
 """The part that no person reads: what queues and functions get from SNS."""
 _OWN: Final = ("the stack's own",)
+_PLACES: Final = {"channels": "Channels", "tickets": "Ticket systems"}
 
 
 class PreviewFormat(StrEnum):
@@ -94,12 +95,14 @@ def preview_message(  # noqa: PLR0917 - Typer passes every option
         typer.echo(json.dumps({"channel": channel, "type": type_, **places, "content": parts}, indent=2))
         return
     for kind, names in places.items():
-        echo(f"{kind.capitalize()} of this finding: {', '.join(names) or 'none'}")
+        echo(f"{_PLACES[kind]} of this finding: {', '.join(names) or 'none'}")
+    if places:
+        echo("")
     for number, (name, value) in enumerate(parts.items()):
         if name == _FOR_PROGRAMS:
             echo(f"\n{name.capitalize()}: see --format json")
         else:
-            _print(name, value, is_first=not number and not places)
+            _print(name, value, is_first=not number)
 
 
 def _print(name: str, value: JSON, *, is_first: bool) -> None:
