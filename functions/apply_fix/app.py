@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from permission_guard import rules
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.fixes import fixer
 from permission_guard.bootstrap.logs import function_logger
 from permission_guard.bus.batch import process_batch
-from permission_guard.rules import RULES
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
 def _fix(event: BusEvent, config: GuardConfig) -> None:
     # Only the names come from the event; state and decisions are read from the tables and from AWS.
-    outcome = fixer(RULES, os.environ, config).handle(event.target, event.finding_id)
+    outcome = fixer(rules.RULES, os.environ, config).handle(event.target, event.finding_id)
     logger.info(
         outcome.summary,
         extra={

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.aws.tables.waiting_for_digests import WaitingForDigestsTable
 from sandbox.client import configuration
 from sandbox.client.engineer import Engineer
 from sandbox.client.process import Sandbox
@@ -73,7 +73,7 @@ class Flooded:
 
     def waiting(self) -> int:
         """Return for how many channels something waits."""
-        table = WaitingTable(self.bot.aws.client("dynamodb"), self.bot.resource("DeliveriesTable"))
+        table = WaitingForDigestsTable(self.bot.aws.client("dynamodb"), self.bot.resource("DeliveriesTable"))
         return len(list(table.channels()))
 
     def dead_letters(self) -> dict[str, int]:

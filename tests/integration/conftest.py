@@ -37,6 +37,7 @@ from permission_guard.bootstrap import (
     findings,
     fixes,
     publisher,
+    snapshots,
     sweep,
     ticket_samples,
     tickets,
@@ -44,18 +45,11 @@ from permission_guard.bootstrap import (
 from permission_guard.config.document import GuardConfig
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from tests import sts
-from tests.fakes import (
-    QUEUE_ARN,
-    ROLE_ARN,
-    SQS_POLICY_ARN,
-    TABLE,
-    TABLE_NAME,
-    TARGET,
-    TRUST_LAMBDA,
-)
+from tests.fakes import QUEUE_ARN, ROLE_ARN, SQS_POLICY_ARN, TARGET, TRUST_LAMBDA
 from tests.inline_pool import InlinePool
 from tests.moto_tables import speed_up_tables
 from tests.paths import REPOSITORY
+from tests.stack_tables import DECISIONS_TABLE, DELIVERIES_TABLE, TABLE, TABLE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,8 +60,8 @@ if TYPE_CHECKING:
 
 EVENTS = REPOSITORY / "events"
 BUS = "permission-guard"
-DELIVERIES = "deliveries"
-DECISIONS = "decisions"
+DELIVERIES = DELIVERIES_TABLE["TableName"]
+DECISIONS = DECISIONS_TABLE["TableName"]
 DECIDE_FIX = "arn:aws:lambda:us-east-1:123456789012:function:decide_fix"
 
 REGIONS = [region for region in RegionsAndZonesBackend.regions if region.name in ("eu-west-1", "us-east-1")]
@@ -120,30 +114,8 @@ class Account:
         self.sns = boto3.client("sns")
         self.events = boto3.client("events")
         self.dynamodb.create_table(**TABLE)
-        self.dynamodb.create_table(
-            TableName=DELIVERIES,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "finding_id", "AttributeType": "S"},
-                {"AttributeName": "channel", "AttributeType": "S"},
-            ],
-            KeySchema=[
-                {"AttributeName": "finding_id", "KeyType": "HASH"},
-                {"AttributeName": "channel", "KeyType": "RANGE"},
-            ],
-        )
-        self.dynamodb.create_table(
-            TableName=DECISIONS,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "finding_id", "AttributeType": "S"},
-                {"AttributeName": "revision", "AttributeType": "N"},
-            ],
-            KeySchema=[
-                {"AttributeName": "finding_id", "KeyType": "HASH"},
-                {"AttributeName": "revision", "KeyType": "RANGE"},
-            ],
-        )
+        self.dynamodb.create_table(**DELIVERIES_TABLE)
+        self.dynamodb.create_table(**DECISIONS_TABLE)
         self.events.create_event_bus(Name=BUS)
         for name in ("dynamodb", "iam", "lambda", "sqs", "sns", "events", "ssm"):
             self._watch(clients.client(name))
@@ -334,7 +306,20 @@ def _attachable_policies() -> str:
 
 def clear_caches() -> None:
     """Clear the cached composition roots and clients, as in a new execution environment."""
-    every = (alerts, callers, checks, clients, configuration, decisions, findings, fixes, publisher, sweep, tickets)
+    every = (
+        alerts,
+        callers,
+        checks,
+        clients,
+        configuration,
+        decisions,
+        findings,
+        fixes,
+        publisher,
+        snapshots,
+        sweep,
+        tickets,
+    )
     for module in every:
         for part in vars(module).values():
             if hasattr(part, "cache_clear"):
@@ -377,8 +362,8 @@ def account(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     monkeypatch.setattr(moto.iam.models, "aws_managed_policies_data", _attachable_policies())
     speed_up_tables(monkeypatch)
     clear_caches()
-    monkeypatch.setattr(checks, "_inventories", lambda: NO_INVENTORIES)
-    for module in (alert_samples, checks, findings, fixes, ticket_samples):
+    monkeypatch.setattr(snapshots, "_inventories", lambda: NO_INVENTORIES)
+    for module in (alert_samples, findings, fixes, snapshots, ticket_samples):
         monkeypatch.setattr(module, "thread_pool", InlinePool)  # moto is not safe for threads
     # moto has all regions of all partitions; a client for each takes seconds.
     monkeypatch.setattr(RegionsAndZonesBackend, "regions", REGIONS)

@@ -236,8 +236,9 @@ class TestSecurityHub(TicketSystemContract):
 class Inbox:
     """The ticket function behind the rule: it gets the event of each change that the rule's pattern lets through."""
 
-    def __init__(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("TICKET_SYSTEM", "securityhub")
+    def __init__(self, account: Account, monkeypatch: pytest.MonkeyPatch, *, is_besides: bool) -> None:
+        monkeypatch.setenv("TICKET_SYSTEM", "none" if is_besides else "securityhub")
+        monkeypatch.setenv("IMPORT_TO_SECURITY_HUB", str(is_besides).lower())
         self.hub, self._account = SecurityHub(), account
         system = SecurityHubFindings(self.hub.client, ticking().__next__)
         monkeypatch.setitem(tickets.TICKET_SYSTEMS, "securityhub", lambda *_settings: system)
@@ -258,10 +259,10 @@ class Inbox:
         }
 
 
-@pytest.fixture
-def inbox(account: Account, monkeypatch: pytest.MonkeyPatch) -> Inbox:
-    """Return the ticket function with a finding that it has imported."""
-    return Inbox(account, monkeypatch)
+@pytest.fixture(params=[False, True], ids=["TicketSystem", "ImportToSecurityHub"])
+def inbox(account: Account, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Inbox:
+    """Return the ticket function with a finding that it has imported, by each of the two parameters."""
+    return Inbox(account, monkeypatch, is_besides=request.param)
 
 
 def test_a_finding_that_a_person_resolved_gets_its_comment_at_once(inbox: Inbox) -> None:

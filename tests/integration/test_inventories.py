@@ -10,7 +10,7 @@ import pytest
 
 from permission_guard.aws.clients import client
 from permission_guard.aws.readers.inventories import InventoryReader
-from permission_guard.bootstrap import checks
+from permission_guard.bootstrap import snapshots
 from permission_guard.config.document import GuardConfig
 from permission_guard.intake.check_requests import check_request_body
 from permission_guard.model.findings import Status
@@ -32,7 +32,7 @@ RULE_ARN = "arn:aws:events:us-east-1:123456789012:rule/nightly"
 def read_inventories(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use the real reader of inventories, as in a new execution environment."""
     reader = InventoryReader(client, pool=InlinePool)
-    monkeypatch.setattr(checks, "_inventories", lambda: reader)
+    monkeypatch.setattr(snapshots, "_inventories", lambda: reader)
     for service, operation in NOT_IN_MOTO:
         client(service).meta.events.register(f"before-call.*.{operation}", lambda **_more: NOTHING)
 

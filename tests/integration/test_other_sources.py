@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger, Metrics
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.roles import RoleReader
 from permission_guard.aws.time_limit import TimeLimit
-from permission_guard.bootstrap import checks
+from permission_guard.bootstrap import snapshots
 from permission_guard.checks.batch import CheckBatch
 from permission_guard.checks.checker import Checker
 from permission_guard.checks.requests import CheckRequest, CheckResult
@@ -59,7 +59,7 @@ EACH = pytest.mark.parametrize("source", SOURCES, ids=str)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """Return an account to set up, with its clients in place of the checker's."""
     made = Aws()
-    monkeypatch.setattr(checks, "client", made.client)
+    monkeypatch.setattr(snapshots, "client", made.client)
     yield made
     made.close()
 
@@ -71,7 +71,7 @@ def poll(aws: Aws, source: Source, grants: Iterable[Grant]) -> None:
 
 def checker(aws: Aws, store: InMemoryFindings, *, grace_period: bool = True) -> Checker:
     """Return a checker with every rule of the scope, put together as the function does."""
-    reader = checks.state_reader(FunctionReader(aws.client("lambda")), RoleReader(aws.client("iam")))
+    reader = snapshots.state_reader(FunctionReader(aws.client("lambda")), RoleReader(aws.client("iam")))
     rules = [rule(TrustSet(frozenset())) for rule in RULES]
     return Checker(SCOPE, rules, reader, store, Clock(), users=store, grace_period=grace_period)
 

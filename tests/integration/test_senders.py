@@ -17,11 +17,12 @@ from permission_guard.delivery.http import httpx_session
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.verdicts import Remedy
-from tests.fakes import FINDING_ID, OTHER, TABLE_NAME, TARGET, a_finding
+from tests.fakes import FINDING_ID, OTHER, TARGET, a_finding
 from tests.integration.conftest import DELIVERIES, sqs_event
 from tests.integration.test_delivery_ops_items import OpsCenter
 from tests.integration.tickets import github
 from tests.integration.tickets.http_server import LoopbackSession
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
@@ -185,7 +186,7 @@ def test_over_a_limit_a_ticket_waits_for_the_next_sweep(account: Account, monkey
     opened = recorded(account, a_finding())
     run = account.run("open_ticket", sqs_event(opened))
     assert (run.failed, run.counts["DeliveriesPostponed"]) == ([], 1)
-    assert run.line("postponed to the next sweep: a limit of the other side is reached")["finding_id"] == FINDING_ID
+    assert run.line("postponed to the next sweep or review: a limit of tickets is reached")["finding_id"] == FINDING_ID
     center.failures.clear()
     assert account.run("open_ticket", sqs_event(opened)).failed == []
     assert len(center.items) == 1

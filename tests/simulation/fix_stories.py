@@ -12,7 +12,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
-from permission_guard.fixes import FIXES
+from permission_guard.fixes import all_fixes
 from permission_guard.fixes.policy_change import PolicyChange
 from permission_guard.model.findings import FixResult, Transition
 from tests.simulation.account import role_arn
@@ -232,7 +232,7 @@ class SharedRoleStory(FixStory):
 
 def problems() -> Iterator[Problem]:
     """Yield the problems of each rule for which a fix changes a role; KeyError for a rule without any."""
-    for fix in FIXES:
+    for fix in all_fixes():
         for rule_id in () if isinstance(fix, PolicyChange) else sorted(fix.rule_ids):
             found = problems_of(rule_id)
             if not found:

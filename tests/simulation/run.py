@@ -16,8 +16,7 @@ import time_machine
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 from permission_guard.aws import clients
-from permission_guard.aws.readers import snapshots
-from permission_guard.bootstrap import checks, decisions, findings, fixes, tickets
+from permission_guard.bootstrap import decisions, findings, fixes, snapshots, tickets
 from permission_guard.checks import checker
 from permission_guard.delivery import ledger
 from permission_guard.delivery.alerts import waiting
@@ -28,6 +27,7 @@ from permission_guard.delivery.alerts.sns import channel as sns_channel
 from permission_guard.delivery.http.api import JsonApi
 from permission_guard.delivery.waiting_digests import waiting_digest
 from permission_guard.fixes import fixer, undo
+from permission_guard.needs import of_snapshot, role_permissions
 from tests.in_memory.errors import RejectedError
 from tests.inline_pool import InlinePool
 from tests.simulation import evaluation
@@ -62,14 +62,14 @@ _TICKET_SYSTEMS = (OPS_ITEM, EVERYWHERE, OPS_ITEM, WITH_SECURITY_HUB)
 
 _PURE = (
     (checker, "evaluate"),
-    (checker, "required_permissions"),
+    (role_permissions, "required_permissions"),
     (evaluation, "evaluate"),
     (fixer, "evaluate"),
     (undo, "evaluate"),
-    (snapshots, "states_to_read"),
-    (snapshots, "policies_to_read"),
+    (of_snapshot, "states_to_read"),
+    (of_snapshot, "policies_to_read"),
 )
-"""The functions that evaluate states, in the modules that call them."""
+"""The functions that evaluate states, in the modules that their callers find them in."""
 
 _running: list[World] = []
 
@@ -229,7 +229,7 @@ def _install() -> None:
         setattr(clients, name, _client)
     keep_for_each_environment(lambda: _running[-1].environment)
     for module, name, part in (
-        (checks, "thread_pool", InlinePool),
+        (snapshots, "thread_pool", InlinePool),
         (fixes, "thread_pool", InlinePool),
         (time, "sleep", _sleep),
         (decisions, "proven_caller", lambda *_args: PERSON),

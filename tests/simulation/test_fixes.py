@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from permission_guard.fixes import FIXES
+from permission_guard.fixes import all_fixes
 from permission_guard.fixes.policy_change import PolicyChange
 from tests.simulation.policy_problems import NARROWED, POLICY_PROBLEMS
 from tests.simulation.problems import PROBLEMS
@@ -54,8 +54,8 @@ def test_each_rule_with_a_fix_is_interrupted_in_both_modes(fixes: Done) -> None:
     """At dozens of calls each. The fixes of policies wait for an approval in each mode: one of each is enough."""
     lines = fixes.output.splitlines()
     of_policies = {problem.rule_id for problem in POLICY_PROBLEMS}
-    of_roles = [fix for fix in FIXES if not isinstance(fix, PolicyChange)]
-    changing_policies = [fix for fix in FIXES if isinstance(fix, PolicyChange)]
+    of_roles = [fix for fix in all_fixes() if not isinstance(fix, PolicyChange)]
+    changing_policies = [fix for fix in all_fixes() if isinstance(fix, PolicyChange)]
     assert {rule_id for fix in changing_policies for rule_id in fix.rule_ids} == of_policies
     for rule_id in sorted({*of_policies, *(rule_id for fix in of_roles for rule_id in fix.rule_ids)}):
         assert _interrupted(lines, rule_id, "approve")

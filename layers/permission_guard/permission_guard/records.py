@@ -94,12 +94,14 @@ else:
                 body |= _comparisons(names)
             body["__slots__"] = names
             body["__match_args__"] = names
-            return type(cls)(cls.__name__, cls.__bases__, body)
+            made = type(cls)(cls.__name__, cls.__bases__, body)
+            made.__init__ = _first_initializer(made, fields, kw_only=kw_only)
+            return made
 
         return decorate if cls is None else decorate(cls)
 
     def _methods(qualname, fields, *, kw_only):
-        """Return the methods of a record. Only `__init__` is generated, because it runs often."""
+        """Return the methods of a record, except `__init__`."""
         compared = tuple(name for name, item in fields.items() if item.compare)
         hashed = tuple(name for name, item in fields.items() if item.compare and item.hash)
         shown = tuple(name for name, item in fields.items() if item.repr)
@@ -126,7 +128,6 @@ else:
             return type(self), every_value(self)
 
         return {
-            "__init__": _initializer(fields, kw_only=kw_only),
             "__eq__": equal,
             "__hash__": hashed_value,
             "__repr__": represent,
@@ -161,7 +162,17 @@ else:
 
         return {f"__{name}__": compared_by(getattr(tuple, f"__{name}__")) for name in ("lt", "le", "gt", "ge")}
 
+    def _first_initializer(cls, fields, *, kw_only):
+        """Return an `__init__` that generates the class's own at its first call: a cold start uses few classes."""
+
+        def initialize(self, *values, **named):
+            cls.__init__ = _initializer(fields, kw_only=kw_only)
+            cls.__init__(self, *values, **named)
+
+        return initialize
+
     def _initializer(fields, *, kw_only):
+        """Return the generated `__init__`, which runs often."""
         scope = {"_set": object.__setattr__, "_REQUIRED": _REQUIRED}
         parameters, lines = [], []
         for name, item in fields.items():

@@ -92,6 +92,15 @@ def test_a_configuration_gives_names_and_says_where_the_finding_goes(guard: str)
     assert (json.loads(other)["type"], json.loads(other)["channels"]) == ("jira", ["the stack's own"])
 
 
+def test_a_route_that_names_only_an_own_system_leaves_the_others_out(tmp_path: Path) -> None:
+    """A stack refuses a route that names one that it does not have."""
+    path = tmp_path / "guard.yaml"
+    path.write_text("routes: [{id: low, rules: [PG201], tickets: [securityhub], channels: [slack], only: true}]")
+    code, output = run("PG201", "--config", str(path))
+    assert code == 0
+    assert "Channels of this finding: slack\nTickets of this finding: securityhub\n" in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -87,7 +87,7 @@ def test_the_worst_come_first_and_what_is_over_last() -> None:
     made = digest_of([over, low, other, elsewhere, critical])
     assert [part.title.split()[-1] for part in made.digest.parts] == ["2", "1", "1", "1"]
     assert [one.id for one in made.items] == [one.id for one in (critical, low, elsewhere, other, over)]
-    assert made.digest.parts[-1].title.startswith("Over: ")
+    assert made.digest.parts[-1].title.startswith("No action needed: ")
     assert made.digest.parts[-1].lines == (f"{OPENED.title} (resolved; {over.id})",)
 
 

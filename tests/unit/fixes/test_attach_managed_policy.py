@@ -10,7 +10,7 @@ import pytest
 
 from permission_guard.checks.engine import evaluate
 from permission_guard.errors import FixRefusedError, RetryableError
-from permission_guard.fixes import FIXES, fix_for
+from permission_guard.fixes import all_fixes, fix_for
 from permission_guard.fixes.attach_managed_policy import AttachManagedPolicy
 from permission_guard.iam import TrustSet
 from permission_guard.rules import RULES
@@ -193,8 +193,8 @@ def test_a_role_that_a_stack_owns_is_not_changed() -> None:
 def test_each_fix_is_for_existing_rules_and_no_rule_has_two() -> None:
     """The registry is consistent."""
     rules = {rule.id for rule in RULES}
-    of_all = [rule for fix in FIXES for rule in fix.rule_ids]
+    of_all = [rule for fix in all_fixes() for rule in fix.rule_ids]
     assert set(of_all) <= rules
     assert len(of_all) == len(set(of_all))
-    assert fix_for("PG201") is FIXES[0]
+    assert fix_for("PG201") is all_fixes()[0]
     assert fix_for("PG106") is None

@@ -12,7 +12,7 @@ import pytest
 from permission_guard.aws.writers.roles import RoleWriter
 from permission_guard.errors import FixRefusedError
 from permission_guard.findings.fit import document_size, fit
-from permission_guard.fixes import FIXES
+from permission_guard.fixes import all_fixes
 from permission_guard.fixes.attach_managed_policy import AttachManagedPolicy
 from permission_guard.fixes.decisions import Decision, DecisionKind
 from permission_guard.fixes.plans import MAX_PLAN, digest_of_policy, proposal, unknowns_of_role, why_not_approved
@@ -75,7 +75,7 @@ def test_the_calls_of_a_plan_are_exactly_those_that_are_made() -> None:
     plan, iam = plan_of(), Iam()
     FIX.apply(plan.change, RoleWriter(iam), InMemoryState(BROKEN), lambda _is_visible: True)  # type: ignore[arg-type]
     assert plan.calls == tuple(iam.calls)
-    assert {call.operation for call in plan.calls} <= set().union(*(fix.writes for fix in FIXES))
+    assert {call.operation for call in plan.calls} <= set().union(*(fix.writes for fix in all_fixes()))
 
 
 def test_a_plan_has_the_state_before_and_after_and_what_it_rests_on() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.errors import FixingStoppedError
-from permission_guard.fixes import FIXES, afterwards
+from permission_guard.fixes import afterwards, all_fixes
 from permission_guard.fixes.base import Writer
 from permission_guard.fixes.mappings import MappingWriter
 from permission_guard.fixes.stoppable import StoppableMappingWriter, StoppableWriter
@@ -70,7 +70,7 @@ def test_every_write_is_made_when_fixing_is_not_stopped(protocol: Any, name: str
 def test_the_writes_of_the_fixes_are_exactly_those() -> None:
     """A fix with another action needs a writer that reads the stop before it."""
     operations = {make(*write, InMemoryStop(), Recorded()).made[0].operation for write in WRITES}
-    assert operations == set().union(afterwards.WRITES, *(fix.writes for fix in FIXES))
+    assert operations == set().union(afterwards.WRITES, *(fix.writes for fix in all_fixes()))
 
 
 def test_what_cannot_be_read_stops_the_call() -> None:

@@ -10,16 +10,10 @@ import pytest
 
 from permission_guard.checks.engine import evaluate
 from permission_guard.iam import TrustSet
+from permission_guard.model.function_states import CHANGING, WORKING, is_being_changed
 from permission_guard.model.state import Snapshot
 from permission_guard.model.verdicts import Outcome, Verdict
-from permission_guard.needs.function_health import (
-    CHANGING,
-    OTHER_CODES,
-    PERMISSION_CODES,
-    WORKING,
-    is_being_changed,
-    reported_needs,
-)
+from permission_guard.needs.function_health import OTHER_CODES, PERMISSION_CODES, reported_needs
 from permission_guard.rules.execution_role.function_unauthorized import FunctionUnauthorized
 from tests.fakes import FUNCTION_ARN, ROLE_ARN, TARGET, a_function, a_role
 

@@ -10,7 +10,7 @@ import pytest
 from permission_guard import rules
 from permission_guard.aws.readers.permissions import READS
 from permission_guard.errors import UnknownStateError
-from permission_guard.fixes import FIXES
+from permission_guard.fixes import all_fixes
 from permission_guard.iam import TrustSet
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Outcome, Severity
@@ -30,7 +30,7 @@ def test_ids_and_names_are_unique() -> None:
 
 def test_every_fix_is_for_rules_that_the_fixer_imports() -> None:
     """apply_fix imports the rules of both directions."""
-    assert set().union(*(fix.rule_ids for fix in FIXES)) <= {rule.id for rule in RULES}
+    assert set().union(*(fix.rule_ids for fix in all_fixes())) <= {rule.id for rule in RULES}
 
 
 def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 from permission_guard.aws.clients import TIME_LIMIT, client
 from permission_guard.aws.readers.functions import FunctionReader
-from permission_guard.aws.readers.organization import OrganizationReader
 from permission_guard.aws.readers.roles import AwsManagedPolicies, RoleReader
-from permission_guard.aws.readers.snapshots import StateReader
-from permission_guard.aws.readers.sources.reader import SourceReader
 from permission_guard.aws.senders.check_queue import CheckQueue
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.bootstrap.configuration import latest
-from permission_guard.bootstrap.threads import thread_pool
+from permission_guard.bootstrap.snapshots import state_reader
 from permission_guard.checks.batch import CheckBatch
 from permission_guard.checks.checker import Checker
 from permission_guard.clock import utc_now
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools import Logger, Metrics
 
-    from permission_guard.aws.readers.inventories import InventoryReader
     from permission_guard.config.document import GuardConfig
     from permission_guard.model.targets import Direction
     from permission_guard.rules import Rule
@@ -87,25 +83,6 @@ def _check_batch(
         logger=logger,
         metrics=metrics,
     )
-
-
-def state_reader(functions: FunctionReader, roles: RoleReader) -> StateReader:
-    """Return what reads snapshots. Clients that few checks need are created at first use."""
-    return StateReader(
-        functions,
-        roles,
-        SourceReader(client),
-        _inventories,
-        OrganizationReader(lambda: client("organizations"), lambda: client("iam")),
-    )
-
-
-@cache
-def _inventories() -> InventoryReader:
-    """Return the inventories that an execution environment caches."""
-    from permission_guard.aws.readers.inventories import InventoryReader  # noqa: PLC0415 - not every cold start needs it
-
-    return InventoryReader(client, pool=thread_pool)
 
 
 @cache

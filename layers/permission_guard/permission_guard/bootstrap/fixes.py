@@ -29,8 +29,8 @@ from permission_guard.aws.writers.event_source_mappings import MappingWriter
 from permission_guard.aws.writers.fixes import FixWriter
 from permission_guard.aws.writers.invoke_policies import InvokePolicyWriter
 from permission_guard.aws.writers.roles import RoleWriter
-from permission_guard.bootstrap.checks import state_reader
 from permission_guard.bootstrap.configuration import latest
+from permission_guard.bootstrap.snapshots import state_reader
 from permission_guard.bootstrap.threads import thread_pool
 from permission_guard.clock import utc_now
 from permission_guard.config.settings import FixSettings

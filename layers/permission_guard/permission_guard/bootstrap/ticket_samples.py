@@ -32,7 +32,7 @@ def ticket_results(
 ) -> list[DestinationResult]:
     """Open a test ticket in every system, and close it; return what became of it in each.
 
-    If the configuration cannot be read, the stack's own system is tried, and one more result says why the others are
+    If the configuration cannot be read, the stack's own systems are tried, and one more result says why the others are
     not. ConfigurationError for an invalid setting.
     """
     settings = TicketSettings.from_environment(environment)
@@ -52,6 +52,6 @@ def _destination(name: str, settings: TicketSettings, config: GuardConfig) -> De
         name=name,
         type=str(named.type) if named else name,
         kind=DestinationKind.TICKETS,
-        is_default=name == settings.ticket_system,
+        is_default=name in settings.own_systems,
         routes=tuple(route.id for route in config.routes if name in route.tickets),
     )

@@ -10,7 +10,7 @@ from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
-from permission_guard.aws.tables.waiting_findings import WaitingTable
+from permission_guard.aws.tables.waiting_for_tickets import WaitingForTicketsTable
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_tickets import named_systems, outside_aws
 from permission_guard.bootstrap.patience import patience
@@ -128,12 +128,12 @@ def _tickets(settings: TicketSettings, config: GuardConfig) -> RoutedTickets | N
         return None
     dynamodb = client("dynamodb")
     store, queue = (
-        WaitingTable(dynamodb, settings.deliveries_table),
+        WaitingForTicketsTable(dynamodb, settings.deliveries_table),
         EventQueue(client("sqs"), settings.ticket_queue_url),
     )
     return RoutedTickets(
         systems=systems,
-        default=() if settings.ticket_system == "none" else (settings.ticket_system,),
+        default=settings.own_systems,
         routes=config.routes,
         ledger=DeliveryTable(dynamodb, settings.deliveries_table),
         min_severity=config.tickets.min_severity,
@@ -152,8 +152,8 @@ def systems_for(settings: TicketSettings, config: GuardConfig, client: Callable[
 
     ConfigurationError for an unknown value of the parameter `TicketSystem`.
     """
-    make = _maker(settings)
-    own = [NamedSystem(settings.ticket_system, cache(partial(make, settings, client)))] if make else []
+    makers = [(name, _maker(name)) for name in settings.own_systems]
+    own = [NamedSystem(name, cache(partial(make, settings, client))) for name, make in makers if make]
     return [*own, *named_systems(config.tickets.systems, client, _session)]
 
 
@@ -162,11 +162,11 @@ def ticket_system(settings: TicketSettings, client: Callable[[Any], Any]) -> Tic
 
     `client` makes a boto3 client of a service name (`permission_guard.aws.clients.client`).
     """
-    make = _maker(settings)
+    make = _maker(settings.ticket_system)
     return None if make is None else make(settings, client)
 
 
-def _maker(settings: TicketSettings) -> MakeSystem | None:
-    if settings.ticket_system not in TICKET_SYSTEMS:
-        raise ConfigurationError(f"TicketSystem is {settings.ticket_system!r}; it can be {', '.join(TICKET_SYSTEMS)}")
-    return TICKET_SYSTEMS[settings.ticket_system]
+def _maker(name: str) -> MakeSystem | None:
+    if name not in TICKET_SYSTEMS:
+        raise ConfigurationError(f"TicketSystem is {name!r}; it can be {', '.join(TICKET_SYSTEMS)}")
+    return TICKET_SYSTEMS[name]

@@ -20,11 +20,11 @@ from permission_guard.findings.recorded_tags import recorded_tags
 from permission_guard.findings.role_permissions import recent_changes
 from permission_guard.model.arns import role_target
 from permission_guard.model.findings import Status
+from permission_guard.model.function_states import is_being_changed, was_changed_just_now
+from permission_guard.model.role_permissions import RequiredPermissions
 from permission_guard.model.state import Function, ManagedBy, Unread
 from permission_guard.model.suppressions import SuppressedBy
 from permission_guard.model.targets import Direction, FunctionTarget, including
-from permission_guard.needs.function_health import is_being_changed, was_changed_just_now
-from permission_guard.needs.role_permissions import required_permissions
 from permission_guard.records import record
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from permission_guard.findings.checkpoint import Checkpoint, CheckRun, StoredFindings
     from permission_guard.findings.store import FindingStore
     from permission_guard.model.findings import Finding
-    from permission_guard.model.role_permissions import RequiredPermissions, RoleChange
+    from permission_guard.model.role_permissions import RoleChange
     from permission_guard.model.state import DeniedCall, Snapshot
     from permission_guard.model.targets import RoleTarget
     from permission_guard.model.verdicts import Verdict
@@ -177,7 +177,7 @@ class Checker:
         denied_calls = still_relevant(before.denied_calls, request.denied_calls, now)
         snapshot = self._source.snapshot(target, self._direction, not_before=not_before, denied_calls=denied_calls)
         roles = _roles(snapshot, before.roles)
-        found = required_permissions(snapshot)
+        found = self._required_permissions(snapshot)
         role_changes = recent_changes(
             before.role_changes,
             request.role_changes,
@@ -242,6 +242,16 @@ class Checker:
         }
         by_qualifier = {rule_id for entry in self._config.exceptions if entry.qualifiers for rule_id in entry.rules}
         return lambda verdict: verdict.finding_id in by_person or verdict.rule_id in by_qualifier
+
+    def _required_permissions(self, snapshot: Snapshot) -> RequiredPermissions | None:
+        """Return what the function requires of its roles, None if a part that it depends on could not be read."""
+        if self._direction is Direction.INVOKE_POLICY:  # whose snapshots have no roles
+            is_read = not isinstance(snapshot.function, Unread)
+            return RequiredPermissions(frozenset(), frozenset(), frozenset(), {}) if is_read else None
+        # Only the checks of execution roles need it: the import delays a cold start.
+        from permission_guard.needs.role_permissions import required_permissions  # noqa: PLC0415 - as the comment says
+
+        return required_permissions(snapshot)
 
     def _included(
         self, target: FunctionTarget, tags: Mapping[str, str] | Unread | None

@@ -12,6 +12,7 @@ import typer
 
 from permission_guard.cli.deployed import INVALID_USAGE, fail, find, open_stack
 from permission_guard.cli.stack_options import STACK, Profile, Region, StackName
+from permission_guard.config.destinations import STACK_CHANNELS, STACK_TICKET_SYSTEMS
 from permission_guard.config.document import GuardConfig
 from permission_guard.config.rule_names import RULE_NAMES
 from permission_guard.delivery.previews import PREVIEWS, preview
@@ -78,7 +79,8 @@ def preview_message(  # noqa: PLR0917 - Typer passes every option
       permission-guard findings show 3f9a1c --format json | permission-guard notify preview - --channel github
       permission-guard notify preview PG102 --config guard.yaml --channel payments
 
-    Exit codes: 0 printed, 1 not found, 2 invalid usage or a file that is not valid, 3 it could not be read.
+    Exit codes: 0 printed, 1 not found, 2 invalid usage or a file that is not valid, 3 an item of the table could not
+    be read.
 
     """
     document = _configuration(config)
@@ -101,7 +103,7 @@ def preview_message(  # noqa: PLR0917 - Typer passes every option
 
 
 def _print(name: str, value: JSON, *, is_first: bool) -> None:
-    title = name.replace("_", " ").capitalize()
+    title = f"{name[:1].upper()}{name[1:]}".replace("_", " ")  # a vendor's name, such as `recordState`, stays readable
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     if "\n" not in text:
         echo(f"{title}: {text}")
@@ -112,8 +114,10 @@ def _print(name: str, value: JSON, *, is_first: bool) -> None:
 def _places(finding: Finding, config: GuardConfig) -> Mapping[str, tuple[str, ...]]:
     """Return the channels and the ticket systems that a finding goes to. The stack's own ones depend on parameters."""
     return {
-        "channels": channels_of(finding, config.routes, default=_OWN, known=config.channels),
-        "tickets": tickets_of(finding, config.routes, default=_OWN, known=config.tickets.systems),
+        "channels": channels_of(finding, config.routes, default=_OWN, known={*config.channels, *STACK_CHANNELS}),
+        "tickets": tickets_of(
+            finding, config.routes, default=_OWN, known={*config.tickets.systems, *STACK_TICKET_SYSTEMS}
+        ),
     }
 
 

@@ -151,7 +151,7 @@ EXCEPTION: Final = ObjectOf(
             name="id",
             form=ID,
             is_required=True,
-            description="The name of the exception, once in the document: small letters, digits and hyphens.",
+            description="The name of the exception, once in the document: lowercase letters, digits and hyphens.",
         ),
         Key(
             name="rules",

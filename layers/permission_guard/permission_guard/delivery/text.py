@@ -16,9 +16,8 @@ _SENTENCE_END = re.compile(r"\.(?= +[A-Z])")
 
 def one_line(text: str, limit: int) -> str:
     """Return prose on one line of at most `limit` characters, without invisible characters."""
-    if not text.isprintable():  # most is
-        text = "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
-    return cut(" ".join(text.split()), limit)
+    visible = text.translate({ord(char): " " if char.isspace() else None for char in _invisible(text)})
+    return cut(" ".join(visible.split()), limit)
 
 
 def listing(text: str) -> str:
@@ -28,9 +27,7 @@ def listing(text: str) -> str:
     such as one that changes the text direction, fails.
     """
     lines = text.replace("\r\n", "\n")
-    if lines.replace("\n", "").replace("\t", "").isprintable():
-        return lines
-    return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in lines)
+    return lines.translate({ord(char): _escape(char) for char in _invisible(lines) if char not in "\n\t"})
 
 
 def utc(time: datetime) -> str:
@@ -70,6 +67,11 @@ def first_sentence(text: str) -> str:
     """Return the first sentence of prose: it ends before a space and a capital letter."""
     match = _SENTENCE_END.search(text)
     return text[: match.start() + 1] if match else text
+
+
+def _invisible(text: str) -> set[str]:
+    """Return the different characters of a text that are not shown. Texts are long, and have few of them."""
+    return {char for char in set(text) if not char.isprintable()}
 
 
 def _escape(char: str) -> str:

@@ -183,8 +183,8 @@ def _rank(item: WaitingItem) -> tuple[int, int, str, str]:
 def _heading(item: WaitingItem) -> str:
     one = item.finding
     if one is None:
-        return "Findings whose waiting item cannot be read"
-    over = "Over: " if one.is_over else ""
+        return "Findings that cannot be read"
+    over = "No action needed: " if one.is_over else ""
     owner = f", owner {one_line(one.owner, _NAME)}" if one.owner else ""
     return f"{over}{one_line(f'{one.rule_id} {one.rule_name}', _NAME)} in {one_line(one.account, _NAME)}{owner}"
 

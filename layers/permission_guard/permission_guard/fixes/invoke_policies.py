@@ -6,7 +6,6 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from permission_guard.invokers import invoker_of
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.findings import PlannedCall
 from permission_guard.model.names import STATEMENT_ID
@@ -121,6 +120,8 @@ def permission_of(statement: Statement, resource_arn: str) -> Permission | None:
     name = statement.get("Sid")
     if not isinstance(name, str) or not STATEMENT_ID.match(name):
         return None
+    from permission_guard.invokers import invoker_of  # noqa: PLC0415 - few messages lead to a change of a policy
+
     found = permissions_of(statement, resource_arn)
     if len(found) != 1 or invoker_of(found[0].principal).principal not in SERVICES:
         return None

@@ -6,18 +6,14 @@ https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.model.state import Function
+from permission_guard.model.function_states import WORKING, health_of
 from permission_guard.needs.features.file_systems import ElasticFileSystem, S3Files
 from permission_guard.needs.features.network import Network
-from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from permission_guard.model.state import Sources, Unread
+    from permission_guard.model.state import Function, Sources
     from permission_guard.needs.base import Need
     from permission_guard.needs.features.base import Feature
 
@@ -73,38 +69,6 @@ OTHER_CODES: Final = {
 }
 """The codes that stand for anything else. A code that is in neither table is unknown."""
 
-STATE: Final = "State"
-_ATTRIBUTES: Final = (STATE, "LastUpdateStatus")
-
-WORKING: Final = frozenset({"Active", "Successful"})
-CHANGING: Final = frozenset({"Pending", "InProgress"})
-"""The function is being created or updated: AWS reports the result later."""
-
-
-@record
-class Health:
-    """What AWS reports of a function or a version: `attribute` is `State` or `LastUpdateStatus`, `status` its value."""
-
-    attribute: str
-    status: str
-    code: str
-    message: str
-
-
-def health_of(function: Function) -> Iterator[Health]:
-    """Yield what AWS reports of a function's state and of its last update; nothing of what it does not report."""
-    for attribute in _ATTRIBUTES:
-        status, code, message = (
-            str(function.configuration.get(f"{attribute}{suffix}") or "") for suffix in ("", "ReasonCode", "Reason")
-        )
-        if status:
-            yield Health(attribute, status, code, message)
-
-
-def is_being_changed(function: Function) -> bool:
-    """Return whether the function is being created or updated."""
-    return any(health.status in CHANGING for health in health_of(function))
-
 
 def reported_needs(function: Function, sources: Sources) -> tuple[Need, ...]:
     """Return the needs of the role for want of which AWS reports that a function does not work."""
@@ -116,18 +80,3 @@ def needs_behind(code: str, function: Function, sources: Sources) -> tuple[Need,
     """Return the needs of the role that can be the reason for a code, without recommended ones."""
     needs = (need for feature in PERMISSION_CODES.get(code, ()) for need in feature.needs(function, sources))
     return tuple(need for need in needs if not need.recommended)
-
-
-JUST_NOW: Final = timedelta(minutes=15)
-"""How long after a change of a function IAM may show another state than the one that the function was changed with."""
-
-
-def was_changed_just_now(function: Function | Unread | None, now: str) -> bool:
-    """Return whether a function was created or changed within the last minutes; false if that is unknown."""
-    if not isinstance(function, Function):
-        return False
-    try:
-        changed_at = datetime.fromisoformat(str(function.configuration.get("LastModified", "")))
-        return datetime.fromisoformat(now) - changed_at < JUST_NOW
-    except (TypeError, ValueError):
-        return False

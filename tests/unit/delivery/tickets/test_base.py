@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -151,7 +151,7 @@ def test_a_ticket_that_is_not_in_the_ledger_is_found_and_closed() -> None:
     assert list(ledger.held) == [(OPENED.id, "ticket:memory")]
 
 
-def settings(system: str, **more: str) -> TicketSettings:
+def settings(system: str, **more: Any) -> TicketSettings:
     """Return the settings of a deployment with a ticket system."""
     return TicketSettings("findings", "deliveries", system, **more)
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from botocore.exceptions import ClientError
 
 from permission_guard.config.document import GuardConfig
-from permission_guard.config.read import read_config
 from permission_guard.errors import ConfigurationDocumentError, ConfigurationUnavailableError, error_code
 from permission_guard.records import record
 
@@ -90,6 +89,8 @@ class DeployedConfiguration:
         return ConfigurationRead(config)
 
     def _parsed(self, content: bytes) -> GuardConfig:
+        from permission_guard.config.read import read_config  # noqa: PLC0415 - many stacks have no document
+
         try:
             return read_config(content.decode(), now=self._now())
         except (UnicodeDecodeError, ConfigurationDocumentError) as error:

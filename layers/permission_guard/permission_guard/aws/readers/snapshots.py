@@ -1,4 +1,7 @@
-"""Read everything that the rules of one direction need to know about one function, as a snapshot."""
+"""Read everything that the rules of one direction need to know about one function, as a snapshot.
+
+What only one direction needs is imported at first use, to keep the cold start of the checkers short.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from permission_guard.invokers.sources import source_named
 from permission_guard.model.state import STACK_TAG, ManagedBy, ResourcePolicy, Role, Snapshot, Unread
 from permission_guard.model.targets import Direction, FunctionTarget
-from permission_guard.needs.of_snapshot import denied_by_aws, policies_to_read, states_to_read, tagged_resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -144,6 +145,12 @@ class StateReader:
 
         A resource can lead to another one: an encrypted queue to its key, an access point to its file system.
         """
+        from permission_guard.needs.of_snapshot import (  # noqa: PLC0415 - see the docstring of the module
+            policies_to_read,
+            states_to_read,
+            tagged_resources,
+        )
+
         for _ in range(_ROUNDS):
             states = {arn: self._sources.state(arn, snapshot.target) for arn in sorted(states_to_read(snapshot))}
             found = {arn: state for arn, state in states.items() if state is not None}
@@ -157,6 +164,8 @@ class StateReader:
 
     def _with_denials(self, snapshot: Snapshot) -> Snapshot:
         """Return a snapshot with what the organization denies the roles, where AWS reports a denial."""
+        from permission_guard.needs.of_snapshot import denied_by_aws  # noqa: PLC0415 - see the docstring of the module
+
         roles = dict(snapshot.roles)
         for arn, requests in denied_by_aws(snapshot).items():
             role = roles[arn]
@@ -212,6 +221,8 @@ _ORGANIZATION_KEYS = frozenset({"aws:sourceorgid", "aws:sourceorgpaths", "aws:pr
 
 def _foreign_buckets(patterns: Iterable[str], inventories: Iterable[Inventory]) -> set[str]:
     """Return the buckets that patterns name and that the account does not have."""
+    from permission_guard.invokers.sources import source_named  # noqa: PLC0415 - see the docstring of the module
+
     own = next((inventory.sources for inventory in inventories if inventory.name == "s3"), None)
     named = {source_named(pattern) for pattern in patterns}
     return {arn for arn in named if arn and ":s3:::" in arn and not isinstance(own, Unread | None) and arn not in own}

@@ -5,21 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.iam.arn import function_name, require_arn, unqualified
+from permission_guard.model.function_states import CHANGING, STATE, WORKING, Health, health_of
 from permission_guard.model.state import Role, Unread
 from permission_guard.model.targets import Direction
 from permission_guard.model.verdicts import Remedy, Severity
 from permission_guard.needs.decision import decide
 from permission_guard.needs.features.network import Network
-from permission_guard.needs.function_health import (
-    CHANGING,
-    OTHER_CODES,
-    PERMISSION_CODES,
-    STATE,
-    WORKING,
-    Health,
-    health_of,
-    needs_behind,
-)
+from permission_guard.needs.function_health import OTHER_CODES, PERMISSION_CODES, needs_behind
 from permission_guard.remedies import execution_role as role_remedies
 from permission_guard.remedies.aws_cli import aws
 from permission_guard.remedies.decisions import commented

@@ -9,7 +9,6 @@ from permission_guard.aws.readers.resource_tags import SERVICE as TAGS
 from permission_guard.aws.readers.resource_tags import tags_of
 from permission_guard.aws.readers.sources import kms, secretsmanager
 from permission_guard.aws.readers.sources.base import NOT_FOUND, SourceReading, attempt
-from permission_guard.aws.readers.sources.services import SERVICES
 from permission_guard.iam import parse_policy
 from permission_guard.iam.arn import parse_arn, require_arn
 from permission_guard.model.state import Unread
@@ -127,6 +126,8 @@ class SourceReader:
 
 def _service_of(arn: str, function: FunctionTarget) -> tuple[SourceService | None, str]:
     """Return the service of a resource, None if it is not read, and the resource's ARN."""
+    from permission_guard.aws.readers.sources.services import SERVICES  # noqa: PLC0415 - few functions need any of them
+
     arn = arn if arn.startswith("arn:") else secretsmanager.named(arn, function)
     parsed = parse_arn(arn)
     return (SERVICES.get(parsed.service) if parsed else None), arn
