@@ -42,7 +42,7 @@ _QUIET: Final = 3.0
 _FIRST_DIGEST: Final = 180.0
 """Seconds in which the digest of the first sweep must come after the last check: it follows a minute later."""
 _DEADLINE: Final = 600.0
-"""Seconds after the window in which everything must be sent."""
+"""Seconds in which a queue must be empty, and after the window everything sent."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Run:
         began = time.monotonic()
         self.stack.bot.aws.client("lambda").invoke(FunctionName=self.stack.bot.outputs["SweepAccountFunctionName"])
         for queue in ("SweepInvokePolicyQueue", "SweepExecutionRoleQueue", "AlertQueue", "TicketQueue"):
-            self.stack.bot.wait_until_empty(queue, deadline=120)
+            self._until_empty(queue, began)
         _say(began, "every function was checked; the digest follows a minute later")
 
         deadline = time.monotonic() + _FIRST_DIGEST
@@ -70,7 +70,7 @@ class Run:
             self.stack.maintain()
             time.sleep(_EVERY)
         self.stack.maintain()
-        self.stack.bot.wait_until_empty("AlertQueue")
+        self._until_empty("AlertQueue", began)
         seen = self.stack.seen()
         _say(began, f"sns: {seen['sns'].texts[0].partition(chr(10))[0]}")
         if f"{self.count} high: PG102 source-missing" not in seen["sns"].texts[0]:
@@ -95,7 +95,7 @@ class Run:
         _say(began, f"{self.count} findings are recorded")
         if took > 60:
             self.problems.append(f"recording took {took:.0f} s: the findings did not come within a minute")
-        alerted = self._until_alerted(began)
+        alerted = self._until_empty("AlertQueue", began)
         _say(began, f"send_alert: {_rate(self.count, alerted)}")
         self._until_sent(began, findings, wall)
         found = rows(self.stack.seen(), [one.id for one in findings], self.minutes * 60, wall)
@@ -112,17 +112,18 @@ class Run:
         print(f"send_alert takes {alerted / idle:.1f} times as long, with {len(found)} channels.")
         return found
 
-    def _until_alerted(self, began: float) -> float:
-        """Wait until the alert queue is empty; return after how many seconds it was."""
-        printed, empty = began, 0.0
+    def _until_empty(self, queue: str, began: float) -> float:
+        """Wait until a queue is empty; return the seconds since `began`. TimeoutError after the deadline."""
+        started = printed = time.monotonic()
+        empty = 0.0
         while not empty or time.monotonic() - empty < _QUIET:
-            left, now = self.stack.bot.waiting("AlertQueue"), time.monotonic()
+            left, now = self.stack.bot.waiting(queue), time.monotonic()
             empty = 0.0 if left else empty or now
             if now - printed > _EVERY:
                 printed = now
-                _say(began, f"{left} of them are in the alert queue")
-            if now - began > _DEADLINE:
-                raise TimeoutError(f"{left} alerts are still in the queue after {_DEADLINE:.0f} s")
+                _say(began, f"{left} messages in {queue}")
+            if now - started > _DEADLINE:
+                raise TimeoutError(f"{left} messages are still in {queue} after {_DEADLINE:.0f} s")
             time.sleep(0.5)
         return empty - began
 
