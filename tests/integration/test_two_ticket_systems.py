@@ -26,7 +26,7 @@ def center(account: Account, monkeypatch: pytest.MonkeyPatch) -> OpsCenter:
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
     monkeypatch.setenv("IMPORT_TO_SECURITY_HUB", "true")
     monkeypatch.setattr(event_queue, "SUMMARY_DELAY_SECONDS", 0)
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # moto has no OpsCenter and rejects its calls
     return OpsCenter(ssm)
