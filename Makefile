@@ -9,6 +9,7 @@ UV_VERSION := 0.13.8
 STACK ?= permission-guard
 PORT ?= 4566
 OUTPUT ?= dist/permission-guard.cdx.json
+PACKAGES := dist/packages
 
 # Exported, so that `sam build`, which runs this file again, finds the same uv wherever it runs it.
 export UV ?= $(CURDIR)/.venv-tools/bin/uv
@@ -42,7 +43,7 @@ SOURCES := $(LAYER)/permission_guard functions sandbox tests tools benchmarks
 	@touch $@
 
 .venv-sandbox/.synced: .venv-tools/uv-$(UV_VERSION) pyproject.toml uv.lock
-	@UV_PROJECT_ENVIRONMENT=.venv-sandbox $(UV) sync --locked --quiet --compile-bytecode --no-default-groups --group sandbox --no-install-project \
+	@UV_PROJECT_ENVIRONMENT=.venv-sandbox $(UV) sync --locked --quiet --compile-bytecode --only-group sandbox \
 		--python "$$(.venv-tools/bin/python -c 'import sys; print(sys.executable)')"
 	@touch $@
 
@@ -89,6 +90,12 @@ build: .venv/.synced ## Build the functions and the layers with SAM, without Doc
 	@find functions -name __pycache__ -prune -exec rm -rf {} +
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 
+# The build backend and what it needs come from the lock file, by their hashes.
+.PHONY: dist
+dist: .venv-tools/uv-$(UV_VERSION) ## Build the source distribution, and from it the wheel, in dist/packages
+	@rm -rf $(PACKAGES)
+	@$(UV) build --quiet --out-dir $(PACKAGES) --require-hashes --build-constraints <($(EXPORT) --only-group build)
+
 .PHONY: deploy
 deploy: build ## Deploy to the AWS account of your credentials (PARAMETERS="FixMode=plan AlertEmail=you@example.com"; CONFIG=guard.yaml deploys that configuration too)
 	@$(if $(CONFIG),$(BIN)/permission-guard config validate "$(CONFIG)")
@@ -111,7 +118,7 @@ lint: setup ## Check style, types and the templates
 		|| { echo "The requirements of a layer are out of date: run make generate" >&2; exit 1; }
 
 .PHONY: test
-test: setup build ## Run the unit, integration, template, fuzz, simulation, contract and end-to-end tests (COVERAGE=1 measures the coverage)
+test: setup build dist ## Run the unit, integration, template, fuzz, simulation, contract and end-to-end tests (COVERAGE=1 measures the coverage)
 	@$(BIN)/python -m tools.run_tests $(if $(COVERAGE),--coverage)
 
 .PHONY: test-conformance

@@ -194,14 +194,18 @@ def test_an_error_of_the_translator_is_reported(check: Any, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("missing", "content", "message"),
     [
-        ("samtranslator", f"Transform: {TRANSFORM}\nResources: {{A: {{Type: B}}}}", "AWS's translator"),
-        ("yaml", "a: b", "PyYAML"),
+        (
+            "samtranslator",
+            f"Transform: {TRANSFORM}\nResources: {{A: {{Type: B}}}}",
+            "SAM templates need AWS's translator: pip install aws-sam-translator",
+        ),
+        ("yaml", "a: b", "YAML files need PyYAML: pip install pyyaml"),
     ],
 )
 def test_a_missing_package_is_reported_with_the_command_that_installs_it(
     check: Any, monkeypatch: pytest.MonkeyPatch, missing: str, content: str, message: str
 ) -> None:
-    """The packages are optional: only some files need them."""
+    """An installation without its dependencies lacks them; only some files need them."""
     imported = builtins.__import__
 
     def without(name: str, *rest: Any, **more: Any) -> Any:
@@ -214,8 +218,7 @@ def test_a_missing_package_is_reported_with_the_command_that_installs_it(
     _translator.cache_clear()
     result = check(content)
     assert result.code == 2
-    assert message in result.document["errors"][0]["message"]
-    assert "pip install 'permission-guard[cli]'" in result.document["errors"][0]["message"]
+    assert result.document["errors"][0]["message"] == message
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1"])

@@ -287,7 +287,7 @@ def test_without_pyyaml_the_message_names_the_package(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "permission_guard.offline.configuration_file", None)
     assert run("validate", "-", stdin="{}")[::2] == (
         2,
-        "-: reading it needs PyYAML. Install it: pip install 'permission-guard[cli]'\n",
+        "-: reading it needs PyYAML. Install it: pip install pyyaml\n",
     )
 
 

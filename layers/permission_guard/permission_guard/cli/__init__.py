@@ -13,7 +13,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
-        sys.exit("The command line needs Typer and Rich: pip install 'permission-guard[cli]'")
+        sys.exit("The command line needs Typer and Rich: pip install permission-guard")
     for stream in (sys.stdout, sys.stderr):  # names of files and resources can have characters that a terminal has not
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

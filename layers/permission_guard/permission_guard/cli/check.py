@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from permission_guard.cli.completion import complete_partition, complete_region, complete_rule
 from permission_guard.cli.in_processes import in_processes
 from permission_guard.cli.regions import require_region
 from permission_guard.errors import InputError, UnreadFileError, UnsupportedFileError
@@ -82,16 +83,26 @@ def check(  # noqa: PLR0917 - each is an option
     ] = None,
     region: Annotated[
         str | None,
-        typer.Option(help="The region to which templates are deployed.", show_default="as the ARNs of the file say"),
+        typer.Option(
+            help="The region to which templates are deployed.",
+            show_default="as the ARNs of the file say",
+            autocompletion=complete_region,
+        ),
     ] = None,
     partition: Annotated[
-        str | None, typer.Option(help="The partition to which templates are deployed.", show_default="from the region")
+        str | None,
+        typer.Option(
+            help="The partition to which templates are deployed.",
+            show_default="from the region",
+            autocompletion=complete_partition,
+        ),
     ] = None,
     parameter: Annotated[
         list[str] | None, typer.Option(help="The value of a template parameter, NAME=VALUE. Can be repeated.")
     ] = None,
     rule: Annotated[
-        list[str] | None, typer.Option(help="Evaluate only this rule: its id or name. Can be repeated.")
+        list[str] | None,
+        typer.Option(help="Evaluate only this rule: its id or name. Can be repeated.", autocompletion=complete_rule),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.TABLE,
 ) -> None:

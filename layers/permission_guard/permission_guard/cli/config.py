@@ -162,7 +162,7 @@ def read_document(path: Path, *, rejects_expired: bool) -> GuardConfig:
     try:
         from permission_guard.offline.configuration_file import compose_file  # noqa: PLC0415 - loads PyYAML, as above
     except ModuleNotFoundError as error:
-        problem = Problem("", "reading it needs PyYAML. Install it: pip install 'permission-guard[cli]'")
+        problem = Problem("", "reading it needs PyYAML. Install it: pip install pyyaml")
         raise ConfigurationDocumentError([problem]) from error
     return config_of(compose_file(path), now=datetime.now(UTC), rejects_expired=rejects_expired)
 

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from permission_guard.cli.completion import complete_profile, complete_region
 from permission_guard.cli.regions import require_region
 from permission_guard.errors import ConfigurationError, PolicyFileError
 from permission_guard.iam import (
@@ -103,11 +104,20 @@ def evaluate(  # noqa: PLR0917 - each is an option
     action: Annotated[list[str], typer.Option(help="An action, such as sqs:ReceiveMessage. Can be repeated.")],
     resource: Annotated[list[str], typer.Option(help="The ARN of the resource, or *. Can be repeated.")],
     profile: Annotated[
-        str | None, typer.Option(help="The AWS profile whose credentials read the role.", show_default=False)
+        str | None,
+        typer.Option(
+            help="The AWS profile whose credentials read the role.",
+            show_default=False,
+            autocompletion=complete_profile,
+        ),
     ] = None,
     region: Annotated[
         str | None,
-        typer.Option(help="A region of the partition of your account, such as cn-north-1.", show_default=False),
+        typer.Option(
+            help="A region of the partition of your account, such as cn-north-1.",
+            show_default=False,
+            autocompletion=complete_region,
+        ),
     ] = None,
     policies: Annotated[
         Path | None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from permission_guard.cli.completion import complete_rule
 from permission_guard.cli.deployed import INVALID_USAGE, NOT_DONE, NOT_READ, Id, fail, find, open_stack, require_id
 from permission_guard.cli.finding_filters import Filters, Statuses
 from permission_guard.cli.progress import counting
@@ -60,7 +61,10 @@ class ShowFormat(StrEnum):
 def list_findings(  # noqa: PLR0917 - Typer passes every option
     status: Annotated[Statuses, typer.Option("--status", help="Only findings with this status.")] = Statuses.OPEN,
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", help="Only findings of this rule: its id or name. Can be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--rule", help="Only findings of this rule: its id or name. Can be repeated.", autocompletion=complete_rule
+        ),
     ] = None,
     severity: Annotated[
         Severity, typer.Option("--severity", help="Only findings of this severity or a higher one.")

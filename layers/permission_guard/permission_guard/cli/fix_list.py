@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from permission_guard.cli.completion import complete_rule
 from permission_guard.cli.deployed import INVALID_USAGE, NOT_DONE, NOT_READ, Id, fail, find, open_stack, require_id
 from permission_guard.cli.finding_filters import Filters, Statuses
 from permission_guard.cli.progress import counting
@@ -53,7 +54,10 @@ def list_fixes(  # noqa: PLR0917 - Typer passes every option
         list[FixStage] | None, typer.Option("--stage", help="Only fixes that are so far. Can be repeated.")
     ] = None,
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", help="Only fixes of this rule: its id or name. Can be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--rule", help="Only fixes of this rule: its id or name. Can be repeated.", autocompletion=complete_rule
+        ),
     ] = None,
     function: Annotated[
         str | None, typer.Option("--function", help="Only functions whose name matches, such as 'orders-*'.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from permission_guard.cli.completion import complete_rule
 from permission_guard.cli.deployed import INVALID_USAGE, fail, find, open_stack
 from permission_guard.cli.stack_options import STACK, Profile, Region, StackName
 from permission_guard.config.destinations import STACK_CHANNELS, STACK_TICKET_SYSTEMS
@@ -37,6 +38,11 @@ _OWN: Final = ("the stack's own",)
 _PLACES: Final = {"channels": "Channels", "tickets": "Ticket systems"}
 
 
+def complete_channel() -> list[str]:
+    """Return the types of channels and ticket systems."""
+    return list(PREVIEWS)
+
+
 class PreviewFormat(StrEnum):
     """The output format of a preview."""
 
@@ -51,6 +57,7 @@ def preview_message(  # noqa: PLR0917 - Typer passes every option
             metavar="FINDING|RULE",
             help="The id or name of a rule, for a sample finding of it; a file with a finding, as `findings show "
             "--format json` prints it (- for standard input); or the id of a finding of the deployed stack.",
+            autocompletion=complete_rule,
         ),
     ],
     channel: Annotated[
@@ -58,6 +65,7 @@ def preview_message(  # noqa: PLR0917 - Typer passes every option
         typer.Option(
             "--channel",
             help=f"A type: {', '.join(PREVIEWS)}; or a name of a channel or ticket system in the file of --config.",
+            autocompletion=complete_channel,
         ),
     ] = _DEFAULT,
     config: Annotated[

@@ -30,13 +30,17 @@ def require_region(option: str, text: str) -> None:
         raise ValueError(f"{option} requires a region such as us-east-1; AWS has no region {text!r}")
 
 
+def known_regions() -> list[str]:
+    """Return botocore's list, without what is no region, such as aws-global."""
+    listed = json.loads(files("botocore").joinpath("data", "partitions.json").read_text("utf-8"))
+    return [region for partition in listed["partitions"] for region in partition["regions"] if _FORM.fullmatch(region)]
+
+
 @cache
 def _known() -> Mapping[str, Mapping[str, int]]:
     """Return the highest number of the known regions, by area and direction."""
     found: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-    listed = json.loads(files("botocore").joinpath("data", "partitions.json").read_text("utf-8"))
-    for partition in listed["partitions"]:
-        for match in filter(None, map(_FORM.fullmatch, partition["regions"])):
-            of_area = found[match["area"]]
-            of_area[match["direction"]] = max(of_area[match["direction"]], int(match["number"]))
+    for match in filter(None, map(_FORM.fullmatch, known_regions())):
+        of_area = found[match["area"]]
+        of_area[match["direction"]] = max(of_area[match["direction"]], int(match["number"]))
     return found

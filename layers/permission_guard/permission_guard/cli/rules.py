@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
+from permission_guard.cli.completion import complete_rule
 from permission_guard.cli.rule_pages import page
 from permission_guard.fixes import fix_for
 from permission_guard.offline.managed_policies import managed_policies
@@ -60,7 +61,10 @@ def list_rules(
 
 @app.command("show")
 def show(
-    rule: Annotated[str, typer.Argument(help="The id or name of a rule, such as PG102 or source-missing.")],
+    rule: Annotated[
+        str,
+        typer.Argument(help="The id or name of a rule, such as PG102 or source-missing.", autocompletion=complete_rule),
+    ],
     format_: Annotated[PageFormat, typer.Option("--format", help="The output format.")] = PageFormat.TEXT,
 ) -> None:
     """Print a rule's page: what it flags, why it matters, how to fix it, and its limits."""

@@ -7,13 +7,24 @@ from typing import Annotated, Final
 
 import typer
 
+from permission_guard.cli.completion import complete_profile, complete_region
 from permission_guard.cli.regions import require_region
 
 STACK: Final = "permission-guard"
 """The name of the stack, unless an option names another."""
 
-Profile = Annotated[str | None, typer.Option("--profile", help="The AWS profile to use.", show_default="environment")]
-Region = Annotated[str | None, typer.Option("--region", help="The region of the stack.", show_default="environment")]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", help="The AWS profile to use.", show_default="environment", autocompletion=complete_profile
+    ),
+]
+Region = Annotated[
+    str | None,
+    typer.Option(
+        "--region", help="The region of the stack.", show_default="environment", autocompletion=complete_region
+    ),
+]
 StackName = Annotated[str, typer.Option("--stack-name", help="The name of the deployed stack.")]
 
 _NAME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,127}", re.ASCII)

@@ -65,5 +65,5 @@ def parse(text: str) -> Any:
     try:
         from permission_guard.offline.cloudformation_yaml import parse as parse_yaml  # noqa: PLC0415 - only YAML needs it
     except ModuleNotFoundError as error:
-        raise InputError("YAML files need PyYAML: pip install 'permission-guard[cli]'") from error
+        raise InputError("YAML files need PyYAML: pip install pyyaml") from error
     return parse_yaml(text)

@@ -151,9 +151,7 @@ def _imported() -> Any:
             translator as module,
         )
     except ModuleNotFoundError as error:
-        raise InputError(
-            "SAM templates need AWS's translator: pip install 'permission-guard[cli]' (or aws-sam-translator)"
-        ) from error
+        raise InputError("SAM templates need AWS's translator: pip install aws-sam-translator") from error
     # Each translation creates this plugin and validates its 80 policy templates: four fifths of the time.
     module.make_policy_template_for_function_plugin = cache(module.make_policy_template_for_function_plugin)
     logging.getLogger("samtranslator").setLevel(logging.CRITICAL)  # it also logs what it raises
