@@ -85,10 +85,11 @@ class SessionClients:
             return self._made[service]
 
     def _create(self, service: str) -> Any:
-        mode = "standard" if service == LAMBDA else "adaptive"
-        config = CONFIG.merge(
-            Config(retries={"mode": mode, "total_max_attempts": _ATTEMPTS}, max_pool_connections=self._connections)
-        )
+        if service == LAMBDA:
+            retries = Config(retries={"mode": "standard", "total_max_attempts": _ATTEMPTS})
+        else:
+            retries = Config(retries={"mode": "adaptive", "total_max_attempts": _ATTEMPTS})
+        config = CONFIG.merge(retries).merge(Config(max_pool_connections=self._connections))
         try:
             client = self._session.client(service, region_name=self._region, config=config)  # type: ignore[call-overload]
         except (BotoCoreError, ValueError) as error:

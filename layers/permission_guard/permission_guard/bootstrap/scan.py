@@ -7,10 +7,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.aws.plain_errors import plain_errors
-from permission_guard.aws.readers.bulk.functions import FunctionList
+from permission_guard.aws.readers.bulk.function_list import FunctionList
 from permission_guard.aws.readers.bulk.inventories import InventoriesInBulk
 from permission_guard.aws.readers.bulk.lists import MappingList, TagList
-from permission_guard.aws.readers.bulk.parts import ReadFunction, SharedParts
+from permission_guard.aws.readers.bulk.parts import SharedParts
+from permission_guard.aws.readers.bulk.read_function import ReadFunction
 from permission_guard.aws.readers.bulk.roles import RoleList
 from permission_guard.aws.readers.bulk.sources import OrganizationInBulk, SourcesInBulk
 from permission_guard.aws.session_clients import SessionClients, rates_of

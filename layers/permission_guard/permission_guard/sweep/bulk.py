@@ -179,7 +179,7 @@ class BulkEvaluation:
         self._loading = {part.name: None for part in parts}
         self._unknowns = SharedUnknowns(lambda: (*(unread for part in parts for unread in part.unread), *not_listed()))
         by_qualifier = {rule_id for entry in self._config.exceptions if entry.qualifiers for rule_id in entry.rules}
-        self._stays_apart = lambda verdict: verdict.rule_id in by_qualifier
+        self._by_qualifier = frozenset(by_qualifier)
         of_roles = [rule for rule in self._rules[Direction.EXECUTION_ROLE] if rule.of_role]
         self._roles = RoleEvaluations(of_roles, self._config)
         self._pipeline = Pipeline(
@@ -290,6 +290,10 @@ class BulkEvaluation:
             not_evaluated=not_evaluated,
         )
         return Evaluation(report=report, snapshots=snapshots, tags=tags)
+
+    def _stays_apart(self, verdict: Verdict) -> bool:
+        """Return whether versions keep their own findings: an exception for a qualifier does not mean the versions."""
+        return verdict.rule_id in self._by_qualifier
 
     def _included(
         self, target: FunctionTarget, tags: Mapping[str, str] | Unread

@@ -105,5 +105,8 @@ class Selection:
         if rule.of_denied_calls:
             return "It evaluates calls that AWS denied, from CloudTrail: only the deployed bot receives them."
         if rule.of_function_state and not self.full:
-            return "ListFunctions does not return the state of a function: reading it takes a call for each function."
+            return (
+                "ListFunctions does not return the state of a function: reading it takes a call for each function. "
+                "Whether the organization denies what a failed function needs depends on it too."
+            )
         return None

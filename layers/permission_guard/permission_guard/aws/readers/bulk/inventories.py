@@ -61,7 +61,7 @@ class InventoriesInBulk(InventoryReader):
     def qualified(self) -> frozenset[str]:
         """The ARNs of the functions of which a trigger names a version or an alias; empty before they are read."""
         found: tuple[Inventory, ...] = self._once.made("inventories") or ()
-        return self._once.get("qualified", lambda: _qualified(found)) if found else frozenset()
+        return self._once.get("qualified", lambda: qualified_functions(found)) if found else frozenset()
 
 
 def _unread(inventory: Inventory) -> Iterator[SharedUnread]:
@@ -75,7 +75,8 @@ def _unread(inventory: Inventory) -> Iterator[SharedUnread]:
         yield SharedUnread(f"the triggers of {sources} of {inventory.principal}", reason, subject)
 
 
-def _qualified(inventories: tuple[Inventory, ...]) -> frozenset[str]:
+def qualified_functions(inventories: tuple[Inventory, ...]) -> frozenset[str]:
+    """Return the ARNs of the functions of which a trigger names a version or an alias."""
     found = set()
     for inventory in inventories:
         for trigger in inventory.triggers:
