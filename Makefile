@@ -190,6 +190,10 @@ sbom: .venv/.synced ## Write the software bill of materials of what is deployed,
 audit: .venv/.synced .venv-audit/.synced ## List known vulnerabilities of what is deployed; fails for one, and without data (OPTIONS for pip-audit)
 	@$(BIN)/python -m tools.audit .venv-audit/bin/pip-audit $(OPTIONS)
 
+.PHONY: bench
+bench: .venv/.synced ## Measure scan beside Prowler and Cloud Custodian, and check beside Checkov and cfn-lint; write docs/benchmarks.md (SIZES="100 1000 5000"; OTHERS=no leaves out the other tools)
+	@$(BIN)/python -m benchmarks.scanners $(if $(SIZES),--sizes $(SIZES)) $(if $(filter no,$(OTHERS)),--no-others)
+
 .PHONY: bench-policy
 bench-policy: .venv/.synced ## Measure the policy engine: roles a second, patterns, adversarial policies, import
 	@$(BIN)/python -m benchmarks.policy
@@ -220,7 +224,7 @@ bench-drift: setup build ## Measure how soon a lost read permission is found, by
 
 .PHONY: clean
 clean: ## Remove everything that make built or installed
-	@rm -rf .aws-sam .venv .venv-audit .venv-proof .venv-sandbox .venv-tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox $(PRISM)/node_modules
+	@rm -rf .aws-sam .venv .venv-audit .venv-bench .venv-proof .venv-sandbox .venv-tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .sandbox $(PRISM)/node_modules
 
 # ── What `sam build` calls ──────────────────────────────────────────────────────────────────────────────────────────
 
