@@ -15,7 +15,7 @@ from dataclasses import MISSING
 from dataclasses import fields as fields_of
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from permission_guard import __version__
 from permission_guard.errors import UNREADABLE, InputError
@@ -27,7 +27,7 @@ from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -271,10 +271,11 @@ def _decoded_policy(value: Mapping[str, JSON]) -> Policy:
 
 
 @cache
-def _defaults(cls: type[Any]) -> Mapping[str, object]:
+def _defaults(cls: Hashable) -> Mapping[str, object]:
     """Return the fields of a record with their defaults. A field without one equals nothing."""
     return {
-        one.name: one.default_factory() if one.default_factory is not MISSING else one.default for one in fields_of(cls)
+        one.name: one.default_factory() if one.default_factory is not MISSING else one.default
+        for one in fields_of(cast("type[Any]", cls))
     }
 
 
