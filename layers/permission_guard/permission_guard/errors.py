@@ -22,6 +22,7 @@ PermissionGuardError
 │   └── RoleNotReadyError   AWS denied it because of the role, whose new policies may not have propagated
 ├── FixRefusedError         a guard refused a fix, or could not be evaluated; carries the reason
 ├── FixingStoppedError      all fixing is stopped, so a call to AWS was not made; carries why
+├── ScanStoppedError        the caller stopped a scan, so a call to AWS was not made
 ├── RequestRefusedError     a request of a person is refused; carries the reason
 │   └── CallerUnprovenError its signature does not prove who made it
 ├── UnknownStateError       a rule needs state that could not be read: its verdict is unknown
@@ -149,6 +150,10 @@ class FixRefusedError(PermissionGuardError):
 
 class FixingStoppedError(PermissionGuardError):
     """All fixing is stopped, so a call to AWS was not made. A person resumes it."""
+
+
+class ScanStoppedError(PermissionGuardError):
+    """The caller stopped a scan while a call waited for its turn: it was not made."""
 
 
 class RequestRefusedError(PermissionGuardError):

@@ -46,15 +46,7 @@ class FunctionReader:
         )
         if reply is None or isinstance(reply, Unread):
             return reply
-        # The values of environment variables may be secrets: they go no further than this.
-        configuration = {key: value for key, value in reply.items() if key not in ("Environment", "ResponseMetadata")}
-        return Function(
-            arn=arn,
-            name=reply["FunctionName"],
-            role_arn=reply["Role"],
-            configuration=configuration,
-            dropped=dropped_members(self._lambda, "GetFunctionConfiguration", MEMBERS_OF_FEATURES),
-        )
+        return function_of(arn, reply, dropped_members(self._lambda, "GetFunctionConfiguration", MEMBERS_OF_FEATURES))
 
     def resource_policies(self, target: FunctionTarget) -> tuple[ResourcePolicy | Unread, ...]:
         """Read the function's own policy and those of its aliases and versions: each qualifier has its own."""
@@ -103,7 +95,7 @@ class FunctionReader:
             return Unread("lambda:ListTags", "ResourceNotFoundException", f"{target.arn} was deleted", denied=False)
         return reply if isinstance(reply, Unread) else reply.get("Tags", {})
 
-    def function_urls(self, target: FunctionTarget) -> tuple[FunctionUrl, ...] | Unread:
+    def function_urls(self, target: FunctionTarget) -> tuple[FunctionUrl, ...] | Unread | None:
         """Read the function's URLs: its own and those of its aliases."""
 
         def pages() -> tuple[FunctionUrl, ...]:
@@ -135,15 +127,26 @@ class FunctionReader:
             pages = self._lambda.get_paginator("list_aliases").paginate(FunctionName=target.arn)
             return [alias["Name"] for page in pages for alias in page["Aliases"]]
 
+        reply = read("lambda:ListAliases", aliases)
+        versions = list(self._versions(target))
+        if isinstance(reply, Unread):
+            yield reply
+        elif reply is not None:
+            yield from reply
+        yield from versions
+
+    def _versions(self, target: FunctionTarget) -> Iterator[str | Unread]:
+        """Yield the published versions."""
+
         def versions() -> list[str]:
             pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=target.arn)
             return [version["Version"] for page in pages for version in page["Versions"]]
 
-        for reply in (read("lambda:ListAliases", aliases), read("lambda:ListVersionsByFunction", versions)):
-            if isinstance(reply, Unread):
-                yield reply
-            elif reply is not None:
-                yield from (qualifier for qualifier in reply if qualifier != "$LATEST")
+        reply = read("lambda:ListVersionsByFunction", versions)
+        if isinstance(reply, Unread):
+            yield reply
+        elif reply is not None:
+            yield from (version for version in reply if version != "$LATEST")
 
     def _resource_policy(self, arn: str, qualifier: str | Unread | None) -> ResourcePolicy | Unread | None:
         if isinstance(qualifier, Unread):
@@ -162,6 +165,13 @@ class FunctionReader:
             qualifier=qualifier,
             document=parse_policy(reply["Policy"], name="resource-based policy"),
         )
+
+
+def function_of(arn: str, reply: Mapping[str, Any], dropped: tuple[str, ...]) -> Function:
+    """Return a function as Lambda's replies have it. `dropped` are the members that the SDK drops from them."""
+    # The values of environment variables may be secrets: they go no further than this.
+    configuration = {key: value for key, value in reply.items() if key not in ("Environment", "ResponseMetadata")}
+    return Function(arn, reply["FunctionName"], reply["Role"], configuration, dropped)
 
 
 def _invoke_config(reply: FunctionEventInvokeConfigTypeDef) -> EventInvokeConfig:

@@ -67,6 +67,7 @@ class Walk(Generic[C]):
     """One walk through the resources of a service, in the account and region of a function.
 
     `pool` runs the calls for each source. `is_late` returns whether the time limit is over: then no call is started.
+    `actions` are the IAM actions of the calls that are made, None for all: what the others read is left out.
     """
 
     client: C
@@ -74,9 +75,12 @@ class Walk(Generic[C]):
     target: FunctionTarget
     pool: Executor
     is_late: Callable[[], bool]
+    actions: frozenset[str] | None = None
 
     def list_all(self, action: str, batches: Iterable[Iterable[T]]) -> list[T] | Unread:
         """List all items, page by page. A list that is not complete is Unread, so that no item seems not to exist."""
+        if self.actions is not None and action not in self.actions:
+            return []
 
         def gather() -> list[T] | Unread:
             found: list[T] = []
@@ -107,6 +111,8 @@ class Walk(Generic[C]):
             found = [reply] if isinstance(reply, Unread) else reply or []
             return [Missed(source, part) if isinstance(part, Unread) else part for part in found]
 
+        if self.actions is not None and action not in self.actions:
+            return iter(())
         return chain.from_iterable(self.pool.map(read_one, sources.items()))
 
     def inventory(self, sources: Iterable[str] | Unread, found: Iterable[Trigger | Missed] = ()) -> Inventory:

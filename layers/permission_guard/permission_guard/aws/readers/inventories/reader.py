@@ -17,7 +17,7 @@ from permission_guard.model.state import Inventory, Unread
 from permission_guard.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
 
     from permission_guard.aws.readers.inventories.base import InvokingService
@@ -49,7 +49,8 @@ class InventoryReader:
 
     `client` returns the boto3 client of a service, and `pool` a number of threads. An inventory is valid for
     `max_age_seconds`. One that failed is valid for at most a minute, so that a denied or throttled call is not repeated
-    for every function. After `max_seconds` for one service no call is started, and the rest is Unread.
+    for every function. After `max_seconds` for one service no call is started, and the rest is Unread. `services` are
+    those that are read, and `actions` the IAM actions of the calls that are made, None for all.
     """
 
     def __init__(
@@ -59,8 +60,13 @@ class InventoryReader:
         max_age_seconds: float = 300,
         max_seconds: float = 20,
         pool: Callable[[int], Executor] = ThreadPoolExecutor,
+        *,
+        services: Sequence[InvokingService] = SERVICES,
+        actions: frozenset[str] | None = None,
     ) -> None:
         self._client = client
+        self._services = services
+        self._actions = actions
         self._pool = pool
         self._clock = clock
         self._max_age = max_age_seconds
@@ -74,7 +80,7 @@ class InventoryReader:
 
         Each was read after `not_before`, in seconds since 1970.
         """
-        keys = {(target.partition, target.region, target.account, service.name): service for service in SERVICES}
+        keys = {(target.partition, target.region, target.account, service.name): service for service in self._services}
         with self._lock:
             now = self._clock()
             stale = {
@@ -118,7 +124,7 @@ class InventoryReader:
             return Inventory(service.name, service.principal, frozenset())
         deadline = self._clock() + self._max_seconds
         with self._pool(_THREADS) as pool:
-            walk = Walk(client, service, target, pool, lambda: self._clock() >= deadline)
+            walk = Walk(client, service, target, pool, lambda: self._clock() >= deadline, self._actions)
             reply = attempt(service.actions[0], lambda: service.read(walk))
         return reply if isinstance(reply, Inventory) else walk.inventory(reply or ())
 

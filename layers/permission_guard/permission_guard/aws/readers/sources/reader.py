@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from permission_guard.aws.readers.resource_tags import ACTION as GET_RESOURCES
 from permission_guard.aws.readers.resource_tags import SERVICE as TAGS
 from permission_guard.aws.readers.resource_tags import tags_of
 from permission_guard.aws.readers.sources import kms, secretsmanager
@@ -38,8 +39,7 @@ class SourceReader:
 
     def forget(self) -> None:
         """Drop the cache, so that everything is read again."""
-        self._cache: dict[tuple[str, str], SourceReading | Unread | None] = {}
-        self._tags: dict[str, Mapping[str, str] | Unread | None] = {}
+        self._cache: dict[tuple[str, str], Any] = {}
 
     def state(self, arn: str, function: FunctionTarget) -> SourceState | Unread | None:
         """Read the state of a resource that a function uses. None if its service is not read.
@@ -83,9 +83,10 @@ class SourceReader:
         """Read the tags of a resource that a function uses. None if AWS lists none, or not for such a resource."""
         if not lists_tags(arn, function.region, function.account):
             return None
-        if arn not in self._tags:
-            self._tags[arn] = tags_of(lambda: self._client(TAGS), arn)
-        return self._tags[arn]
+        tags: Mapping[str, str] | Unread | None = self._cached(
+            GET_RESOURCES, arn, lambda: tags_of(lambda: self._client(TAGS), arn)
+        )
+        return tags
 
     def _key(self, key: str, arn: str, function: FunctionTarget) -> str | Unread | None:
         """Return the ARN of the key that a resource names. None for a key that AWS manages."""
@@ -99,6 +100,12 @@ class SourceReader:
             return reading.state.kms_key_arn
         # Every account may describe its AWS managed keys, so a key that may not be described is a customer managed one.
         return named if reading.denied and ":key/" in named else reading
+
+    def _cached(self, action: str, about: str, read: Callable[[], Any]) -> Any:
+        """Return the reply of a call about a resource, made once."""
+        if (action, about) not in self._cache:
+            self._cache[action, about] = read()
+        return self._cache[action, about]
 
     def _read(
         self, service: SourceService, source_read: SourceRead, arn: str, function: FunctionTarget
@@ -116,9 +123,9 @@ class SourceReader:
             return Unread(
                 source_read.action, "OtherAccount", f"{about} is not in account {function.account}", denied=True
             )
-        if (source_read.action, about) not in self._cache:
-            self._cache[source_read.action, about] = attempt(source_read, lambda: self._client(service.client), about)
-        reading = self._cache[source_read.action, about]
+        reading: SourceReading | Unread | None = self._cached(
+            source_read.action, about, lambda: attempt(source_read, lambda: self._client(service.client), about)
+        )
         if reading is None:
             return _missing(source_read.action, about) if is_foreign else NOT_FOUND
         return reading
