@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     import pytest
-    from click.testing import Result
+    from typer.testing import Result
 
     from permission_guard.config.document import GuardConfig
     from permission_guard.model.findings import Finding

@@ -12,6 +12,7 @@ from permission_guard.model.access import Decision
 from permission_guard.records import record
 from permission_guard.reports.findings import counted, new_console
 from permission_guard.reports.terminal import echo_error, plain
+from permission_guard.sweep.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,8 @@ _PLANS: Final = frozenset(
     }
 )
 """What planning reads besides the scan, whichever fix it is."""
+_NEEDS_NO_PERMISSION: Final = frozenset({"sts:GetCallerIdentity"})
+"""https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
 
 
 @record
@@ -53,9 +56,7 @@ class AccessOf:
 
 def needed_actions(rules: frozenset[str] | None, *, full: bool, plans: bool, all_regions: bool) -> frozenset[str]:
     """Return the IAM actions that a scan calls in each account."""
-    from permission_guard.sweep.bulk_actions import actions_of  # noqa: PLC0415 - loads every rule's inventories
-
-    needed = actions_of(rules, full)
+    needed = Selection(rules, full).actions - _NEEDS_NO_PERMISSION
     if plans:
         fixes = [fix for fix in all_fixes() if rules is None or fix.rule_ids & rules]
         needed |= _PLANS.union(*(fix.reads for fix in fixes)) if fixes else frozenset()
@@ -63,10 +64,7 @@ def needed_actions(rules: frozenset[str] | None, *, full: bool, plans: bool, all
 
 
 def print_policy(actions: frozenset[str], coverage: Coverage) -> None:
-    """Print the IAM policy that a scan needs in each account; on standard error, what the caller needs besides.
-
-    sts:GetCallerIdentity is not in it: AWS denies it to nobody.
-    """
+    """Print the IAM policy that a scan needs in each account; on standard error, what the caller needs besides."""
     document: dict[str, JSON] = {
         "Version": "2012-10-17",
         "Statement": [
