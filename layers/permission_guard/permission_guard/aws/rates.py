@@ -23,7 +23,7 @@ Evenly spaced calls, none of which is late, are then never more than the limit i
 """
 
 CATCH_UP_SECONDS: Final = 0.1
-"""How much later than its turn a call may be made without delaying those after it: threads do not wake up on time."""
+"""How much later than its turn a waiting call may be made without delaying the next: threads do not wake up on time."""
 
 _SHRINK: Final = 0.75
 _MIN_RATE: Final = 0.5
@@ -75,6 +75,7 @@ class Rate:
 
         One thread waits for the token, the others for their turn.
         """
+        arrived_at = self._clock()
         with self._turn:
             delay = self._delay()
             while True:
@@ -83,7 +84,7 @@ class Rate:
                 delay = self._delay()
                 if delay <= 0:
                     break
-            self._count()
+            self._count(arrived_at)
 
     def throttled(self) -> None:
         """Slow down: AWS throttled a call."""
@@ -116,19 +117,20 @@ class Rate:
         with self._state:
             return self._next_at - self._clock()
 
-    def _count(self) -> None:
+    def _count(self, arrived_at: float) -> None:
         with self._state:
             self._calls += 1
             if self._rate is not None:
-                self._next_at = max(self._next_at, self._clock() - CATCH_UP_SECONDS) + 1 / self._rate
+                turn = max(self._next_at, arrived_at, self._clock() - CATCH_UP_SECONDS)
+                self._next_at = turn + 1 / self._rate
 
 
 class Rates:
     """The limits of one account and region: which of them a call takes a token of.
 
-    `rates` maps a service, or a service and an operation such as `logs.DescribeSubscriptionFilters`, to its limit. A
-    call of an operation with a limit of its own takes a token of it, and also one of the service's limit if it is in
-    `shared`. `others` counts all other calls.
+    `rates` maps a service, or a service and an operation such as `api-gateway.GetResources`, to its limit. The services
+    are named as in botocore's events. A call of an operation with a limit of its own takes a token of it, and also one
+    of the service's limit if it is in `shared`. `others` counts all other calls.
     """
 
     def __init__(self, rates: Mapping[str, Rate], others: Rate, shared: Iterable[str] = ()) -> None:

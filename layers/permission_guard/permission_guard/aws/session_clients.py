@@ -23,11 +23,11 @@ LAMBDA: Final = "lambda"
 GET_POLICY: Final = "lambda.GetPolicy"
 
 LIMITS: Final[Mapping[str, float]] = {
-    "apigateway": 10.0,
-    "apigateway.GetResources": 2.5,
-    "logs.DescribeSubscriptionFilters": 5.0,
+    "api-gateway": 10.0,
+    "api-gateway.GetResources": 2.5,
+    "cloudwatch-logs.DescribeSubscriptionFilters": 5.0,
 }
-"""AWS's limits of other services' calls that cannot be raised, a second.
+"""AWS's limits of other services' calls that cannot be raised, a second. The names are those of botocore's events.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
@@ -50,7 +50,7 @@ def rates_of(
     """
     limits = {GET_POLICY: policy_rate, LAMBDA: rate, **LIMITS}
     made = {name: Rate(_shown(name), _below(limit), wait, clock) for name, limit in limits.items()}
-    return Rates(made, Rate("other services", None, wait, clock), shared=["apigateway.GetResources"])
+    return Rates(made, Rate("other services", None, wait, clock), shared=["api-gateway.GetResources"])
 
 
 def _below(limit: float | None) -> float | None:
@@ -59,7 +59,10 @@ def _below(limit: float | None) -> float | None:
 
 
 def _shown(name: str) -> str:
-    return name.replace(".", ":")
+    """Return the name of a limit as IAM's actions name the service."""
+    service, _, operation = name.partition(".")
+    prefix = {"api-gateway": "apigateway", "cloudwatch-logs": "logs"}.get(service, service)
+    return f"{prefix}:{operation}" if operation else prefix
 
 
 class SessionClients:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -186,7 +187,7 @@ class BulkEvaluation:
             self._selected(),
             self._read,
             self._evaluate,
-            preparations=[lambda part=part: self._load(part) for part in parts],
+            preparations=[partial(self._load, part) for part in parts],
             workers=options.workers,
             stop=stop,
         )

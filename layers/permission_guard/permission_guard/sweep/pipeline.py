@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from functools import partial
 from queue import Empty, Full, Queue
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -77,10 +78,10 @@ class Pipeline(Generic[T, R]):
 
     def __iter__(self) -> Iterator[R | None]:
         """Yield each result as it is ready, and None several times a second while there is none."""
-        for target in (self._list, *(lambda part=part: self._prepare(part) for part in self._preparations)):
-            Thread(target=target, daemon=True).start()
-        for _ in range(self._workers):
-            Thread(target=self._work, daemon=True).start()
+        preparing = [partial(self._prepare, part) for part in self._preparations]
+        tasks: list[Callable[[], None]] = [self._list, *preparing, *[self._work] * self._workers]
+        for task in tasks:
+            Thread(target=task, daemon=True).start()
         ends_at: float | None = None
         try:
             while True:

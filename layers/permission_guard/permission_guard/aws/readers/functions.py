@@ -95,7 +95,7 @@ class FunctionReader:
             return Unread("lambda:ListTags", "ResourceNotFoundException", f"{target.arn} was deleted", denied=False)
         return reply if isinstance(reply, Unread) else reply.get("Tags", {})
 
-    def function_urls(self, target: FunctionTarget) -> tuple[FunctionUrl, ...] | Unread | None:
+    def function_urls(self, target: FunctionTarget) -> tuple[FunctionUrl, ...] | Unread:
         """Read the function's URLs: its own and those of its aliases."""
 
         def pages() -> tuple[FunctionUrl, ...]:

@@ -52,7 +52,9 @@ class FunctionInBulk(FunctionReader):
         self._configs: tuple[EventInvokeConfig, ...] | Unread | None = None
         self._functions: dict[str, Function | Unread | None] = {}
 
-    def function_urls(self, target: FunctionTarget) -> tuple[FunctionUrl, ...] | Unread | None:
+    def function_urls(  # type: ignore[override] # a snapshot may lack the URLs
+        self, target: FunctionTarget
+    ) -> tuple[FunctionUrl, ...] | Unread | None:
         """Read the URLs if every function's are to be read, or a statement refers to one. None if not."""
         if self._urls is None and self._selection.reads_urls:
             policies = [policy for policy in self._policies.values() if isinstance(policy, ResourcePolicy)]
