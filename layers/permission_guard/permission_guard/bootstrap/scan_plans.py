@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 _NO_MEMORY: Final = "Who changes the function and its role, such as Terraform: a scan sees no CloudTrail events."
 
 
-@record
 class _Nothing:
     """What a scan remembers of earlier checks."""
 

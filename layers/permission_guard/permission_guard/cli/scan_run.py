@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from permission_guard.model.state import Snapshot
     from permission_guard.offline.state_file import StateWriter
     from permission_guard.reports.scan_results import ScanResults
-    from permission_guard.sweep.bulk import BulkOptions, Evaluation
+    from permission_guard.sweep.bulk import BulkOptions, Evaluation, Gap
 
 T = TypeVar("T")
 
@@ -111,6 +111,8 @@ class ScanRun:
         self.progress.start(name)
         found: list[tuple[Finding, Snapshot]] = []
         functions = shown = 0
+        problem = ""
+        gaps: tuple[Gap, ...] = ()
         try:
             scan = place.account.scan(region, self.options, self.stop, lambda one: self.progress.update(name, one))
             for one in scan:
@@ -119,22 +121,20 @@ class ScanRun:
                 functions += not one.role_arn
                 self._keep(one)
                 found += self._to_plan(one, new)
+            gaps = scan.gaps
+            self._plan(place, found)
         except PermissionGuardError as error:
-            self.results.add_error(account, region, str(error))
-            self.results.add_place(account, region, functions, is_complete=False)
-            self.progress.fail(name)
-            return
+            problem = str(error)
         except Exception as error:  # noqa: BLE001 - an error of ours in one place must not lose the others
             problem = f"the scan failed, please report it: {type(error).__name__}: {error}"
-            self.results.add_error(account, region, problem)
-            self.results.add_place(account, region, functions, is_complete=False)
-            self.progress.fail(name)
-            return
-        self.results.add_gaps(account, region, scan.gaps)
-        is_complete = not any(gap.is_incomplete for gap in scan.gaps)
+        self.results.add_gaps(account, region, gaps)
+        is_complete = not problem and not any(gap.is_incomplete for gap in gaps)
         self.results.add_place(account, region, functions, is_complete=is_complete)
-        self._plan(place, found)
-        self.progress.end(name, functions, shown)
+        if problem:
+            self.results.add_error(account, region, problem)
+            self.progress.fail(name)
+        else:
+            self.progress.end(name, functions, shown)
 
     def _keep(self, one: Evaluation) -> None:
         if self.saves is not None and not one.role_arn:
