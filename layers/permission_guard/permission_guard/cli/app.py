@@ -19,6 +19,7 @@ from permission_guard.cli.fix_list import list_fixes, show_fix
 from permission_guard.cli.fix_stop import resume_fixing, show_status, stop_fixing
 from permission_guard.cli.fix_undo import undo_fix
 from permission_guard.cli.notify_preview import preview_message
+from permission_guard.cli.scan import scan
 
 app = typer.Typer(
     name="permission-guard",
@@ -27,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,  # a local variable can contain a secret
 )
+app.command()(scan)
 app.command()(check)
 app.command()(evaluate)
 app.add_typer(rules.app, name="rules")

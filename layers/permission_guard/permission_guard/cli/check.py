@@ -14,6 +14,7 @@ import typer
 from permission_guard.cli.completion import complete_partition, complete_region, complete_rule
 from permission_guard.cli.in_processes import in_processes
 from permission_guard.cli.regions import require_region
+from permission_guard.cli.rule_options import rule_named, rules_named
 from permission_guard.errors import InputError, UnreadFileError, UnsupportedFileError
 from permission_guard.iam import TrustSet
 from permission_guard.model.arns import PARTITIONS, partition_of
@@ -248,11 +249,9 @@ def _place(account: str | None, region: str | None, partition: str | None) -> Gi
 
 def _rules(wanted: Sequence[str], trust: TrustSet) -> tuple[Rule, ...]:
     for name in wanted:
-        found = next((one for one in RULES if _is_wanted(one, [name])), None)
-        if found is None:
-            known = ", ".join(one.id for one in RULES)
-            raise ValueError(f"--rule requires the id or name of a rule; got {name!r}. The rules are: {known}")
-        if not found.offline:
+        rules_named("--rule", [name])
+        found = rule_named(name)
+        if found is not None and not found.offline:
             raise ValueError(f"--rule {found.id}: this rule needs account access and cannot be evaluated on files.")
     return tuple(one(trust) for one in RULES if one.offline and _is_wanted(one, wanted))
 

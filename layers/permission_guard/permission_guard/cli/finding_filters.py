@@ -6,12 +6,12 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
+from permission_guard.cli.rule_options import rule_named, rules_named
 from permission_guard.iam.arn import function_name
 from permission_guard.iam.glob import compile_glob
 from permission_guard.model.findings import Status
 from permission_guard.model.verdicts import Severity
 from permission_guard.records import record
-from permission_guard.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,12 +87,9 @@ def _functions(finding: Finding) -> Sequence[str]:
 
 
 def _rule_id(text: str) -> str:
-    found = next((one.id for one in RULES if text.lower() in (one.id.lower(), one.name)), None)
-    if found is None and _RULE_ID.fullmatch(text.upper()):
+    if rule_named(text) is None and _RULE_ID.fullmatch(text.upper()):
         return text.upper()  # of another version
-    if found is None:
-        known = ", ".join(one.id for one in RULES)
-        raise ValueError(f"--rule requires the id or name of a rule; got {text!r}. The rules are: {known}")
+    (found,) = rules_named("--rule", [text])
     return found
 
 

@@ -13,6 +13,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from permission_guard.cli.completion import complete_rule
+from permission_guard.cli.rule_options import known_rules, rule_named
 from permission_guard.cli.rule_pages import page
 from permission_guard.fixes import fix_for
 from permission_guard.offline.managed_policies import managed_policies
@@ -68,10 +69,9 @@ def show(
     format_: Annotated[PageFormat, typer.Option("--format", help="The output format.")] = PageFormat.TEXT,
 ) -> None:
     """Print a rule's page: what it flags, why it matters, how to fix it, and its limits."""
-    found = next((one for one in RULES if rule.lower() in (one.id.lower(), one.name)), None)
+    found = rule_named(rule)
     if found is None:
-        known = ", ".join(one.id for one in RULES)
-        echo_error(f"The rule {rule!r} does not exist. The rules are: {known}")
+        echo_error(f"The rule {rule!r} does not exist. The rules are: {known_rules()}")
         raise typer.Exit(INVALID_USAGE)
     if format_ is PageFormat.JSON:
         typer.echo(json.dumps({**_document(found), "page": page(found)}, indent=2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from permission_guard.checks.engine import evaluate
 from permission_guard.errors import FixRefusedError, RetryableError
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from permission_guard.config.document import GuardConfig
+    from permission_guard.findings.checkpoint import Checkpoint
     from permission_guard.findings.role_permissions import RolePermissions
-    from permission_guard.findings.store import FindingStore
-    from permission_guard.fixes.afterwards import Afterwards
     from permission_guard.fixes.base import Fix, FixState, Plan
     from permission_guard.fixes.stores import FixStateSource
     from permission_guard.model.findings import Finding, RevertedFix
@@ -30,6 +29,20 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import FunctionTarget
     from permission_guard.model.verdicts import Verdict
     from permission_guard.rules.base import Rule
+
+
+class Checkpoints(Protocol):
+    """What the last check of each function left."""
+
+    def checkpoint(self, target: FunctionTarget, direction: Direction) -> Checkpoint:
+        """Return it, an empty one if there is none. It is incomplete if it cannot be read."""
+
+
+class WhatFollows(Protocol):
+    """What a plan does besides the fix."""
+
+    def planned(self, plan: Plan, finding: Finding, snapshot: Snapshot) -> Plan:
+        """Return a plan with what follows it."""
 
 
 @record
@@ -40,8 +53,8 @@ class Planner:
     config: GuardConfig
     source: FixStateSource
     fix_state: FixState
-    store: FindingStore
-    afterwards: Afterwards
+    store: Checkpoints
+    afterwards: WhatFollows
 
     def check(self, target: FunctionTarget, finding: Finding) -> tuple[Snapshot, Verdict | None]:
         """Read the current state and evaluate the finding's rule; the verdict is None if the subject was deleted."""

@@ -102,7 +102,7 @@ def print_csv(shown: Sequence[Finding], unreadable: Unreadable) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_cell(value) for value in _row(one)] for one in shown)
+    writer.writerows([cell(value) for value in _row(one)] for one in shown)
     typer.echo(text.getvalue(), nl=False)
     warn_of(unreadable)
 
@@ -168,9 +168,10 @@ def _row(finding: Finding) -> Iterator[str]:
     return (texts.get(name) or str(getattr(finding, name, "")) for name in COLUMNS)
 
 
-def _cell(text: str) -> str:
-    cell = one_line(text, _CELL)
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+def cell(text: str) -> str:
+    """Return a text as a cell of CSV: on one line, and no formula of a spreadsheet."""
+    shown = one_line(text, _CELL)
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 # ── One finding ─────────────────────────────────────────────────────────────────────────────────────────────────────
