@@ -45,6 +45,8 @@ def ways(state: FunctionState) -> Iterator[Way]:
 
 def caller_elsewhere(identity: Identity, state: FunctionState) -> Caller | None:
     """Return a role or user that may invoke another version or alias than `resource_arns`. None for all others."""
+    if not Callers.of(elsewhere(state), state).may_allow(identity):
+        return None
     versions = state.other_versions
     if versions is None:
         return _elsewhere(identity, Callers.of(elsewhere(state), state))
@@ -109,6 +111,8 @@ def _callers(entry: Entry, state: FunctionState) -> tuple[tuple[Caller, ...], in
 
 def _caller(identity: Identity, deciding: Callers) -> Caller | None:
     """Return a role or user that may invoke or would, but for a Deny statement or its boundary. None for all others."""
+    if not deciding.may_allow(identity):
+        return None
     decision = deciding.identity(identity)
     if decision.denied and not _is_stopped(decision, identity, deciding):
         return None

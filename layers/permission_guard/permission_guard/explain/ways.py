@@ -98,18 +98,34 @@ def known_keys(state: FunctionState) -> tuple[dict[str, str | bool], tuple[str, 
 
 @record
 class Callers:
-    """Decides on callers of one way. Make one for each way: it keeps what is the same for all callers."""
+    """Decides on callers of one way. Make one for each way: it keeps what is the same for all callers.
+
+    `grants_identities` is false if no statement of the way's policy allows others than AWS services.
+    """
 
     entry: Entry
     state: FunctionState
     keys: Mapping[str, str | bool] = field(hash=False)
     absent: tuple[str, ...] = ()
+    grants_identities: bool = True
 
     @classmethod
     def of(cls, entry: Entry, state: FunctionState) -> Callers:
         """Return what decides on the callers of a way."""
         keys, absent = known_keys(state)
-        return cls(entry, state, {**keys, **entry.keys}, (*absent, *entry.absent, *_NOT_OF_CALLERS))
+        absent = (*absent, *entry.absent, *_NOT_OF_CALLERS)
+        return cls(entry, state, {**keys, **entry.keys}, absent, _grants_identities(entry))
+
+    def may_allow(self, identity: Identity) -> bool:
+        """Return whether some statement may allow a role or user. False for most of them, and faster than a decision."""
+        if self.grants_identities or any(isinstance(policy, Unread) for policy in identity.policies.values()):
+            return True
+        action = self.entry.actions[0].lower()
+        return any(
+            policy.unreadable or policy.speaking_of(action)[1]
+            for policy in identity.policies.values()
+            if not isinstance(policy, Unread)
+        )
 
     def identity(self, identity: Identity) -> Decision:
         """Return the decision on a role, for any of its sessions, or on a user."""
@@ -148,6 +164,20 @@ class Callers:
         own = self.state.invokes.own_organization
         is_own = principal.account == self.state.target.account
         return {"aws:PrincipalOrgID": own} if is_own and isinstance(own, str) else {}
+
+
+def _grants_identities(entry: Entry) -> bool:
+    if entry.policy is None or isinstance(entry.policy, Unread):
+        return entry.policy is not None
+    document = entry.policy.document
+    return document.unreadable or any(
+        statement.principals is None
+        or statement.principals.negated
+        or bool(statement.principals.problems)
+        or any(kind != "Service" for kind, _ in statement.principals.entries)
+        for action in entry.actions
+        for statement, _ in document.speaking_of(action.lower())[1]
+    )
 
 
 def _principal(identity: Identity) -> Principal:
