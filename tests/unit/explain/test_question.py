@@ -200,7 +200,7 @@ CASES = {
         a_state(BY_ROLE, unread=LIST_DENIED), ROLE, "unknown", "iam:GetAccountAuthorizationDetails"
     ),
     "another account, allowed by the function": Case(
-        a_state(BY_FOREIGN_ROLE), FOREIGN_ROLE, "unknown", f"those of account {OTHER_ACCOUNT} are not read"
+        a_state(BY_FOREIGN_ROLE), FOREIGN_ROLE, "unknown", f"Account {OTHER_ACCOUNT} must allow it too"
     ),
     "another account, not allowed by the function": Case(
         a_state(), FOREIGN_ROLE, "denied", "Another account needs the function's policy and a policy of its own."

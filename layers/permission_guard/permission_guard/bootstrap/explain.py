@@ -12,7 +12,7 @@ from permission_guard.aws.readers.qualifiers import aliases_of, versions_of
 from permission_guard.aws.readers.roles import RoleReader
 from permission_guard.aws.readers.snapshots import StateReader
 from permission_guard.aws.readers.sources.reader import SourceReader
-from permission_guard.aws.sessions import SessionClients
+from permission_guard.aws.session_clients import SessionClients
 from permission_guard.bootstrap.threads import thread_pool
 from permission_guard.errors import InputError
 from permission_guard.explain.state import FunctionState

@@ -17,6 +17,7 @@ from permission_guard.explain.explain import explain as explained
 from permission_guard.explain.explanation import Answer
 from permission_guard.explain.named_function import NamedFunction
 from permission_guard.explain.question import may_invoke
+from permission_guard.offline.saved_function import saved_state
 from permission_guard.reports.explain import print_answer, print_explanation, print_json
 from permission_guard.reports.terminal import echo_error
 from permission_guard.rules import RULES
@@ -63,6 +64,10 @@ def explain(  # noqa: PLR0917 - each is an option
         Path | None,
         typer.Option(help="The configuration document guard.yaml, for trust and rules.", show_default=False),
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Read from this file, which scan --save wrote, and not from AWS.", show_default=False),
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.TEXT,
     profile: Annotated[
         str | None, typer.Option(help="The AWS profile whose credentials read.", show_default="environment")
@@ -86,9 +91,9 @@ def explain(  # noqa: PLR0917 - each is an option
         _require_principal(principal, source)
         named = NamedFunction.parse(function, qualifier=qualifier, region=region)
         document = read_document(config, rejects_expired=False) if config else GuardConfig()
-        state = _live(named, profile)
+        known = saved_state(state, named) if state else _live(named, profile)
         if principal is not None:
-            _answer(state, principal, source or "", format_)
+            _answer(known, principal, source or "", format_)
     except ConfigurationDocumentError as error:
         echo_problems(config or Path(), error.problems)
         raise typer.Exit(INVALID_USAGE) from None
@@ -96,7 +101,7 @@ def explain(  # noqa: PLR0917 - each is an option
         _fail(INVALID_USAGE, error)
     except PermissionGuardError as error:
         _fail(UNKNOWN, error)
-    explanation = explained(state, configured(_EVALUATED, document), trust_set(document.trust))
+    explanation = explained(known, configured(_EVALUATED, document), trust_set(document.trust))
     if format_ is Format.JSON:
         print_json(explanation)
     else:

@@ -53,8 +53,8 @@ def caller_elsewhere(identity: Identity, state: FunctionState) -> Caller | None:
     for arn in versions:
         decision = Callers.of(version_entry(arn), state).identity(identity)
         if not decision.denied:
-            version = f"version {arn.rpartition(':')[2]}"
-            return Caller(identity.arn, kind_of(identity), answer_of(decision), f"For {version}: {decision.explain()}")
+            reason = f"For version {arn.rpartition(':')[2]}: {decision.explain()}"
+            return Caller(identity.arn, kind_of(identity), answer_of(decision), reason, decision.statement)
     return None
 
 
@@ -116,7 +116,7 @@ def _caller(identity: Identity, deciding: Callers) -> Caller | None:
     decision = deciding.identity(identity)
     if decision.denied and not _is_stopped(decision, identity, deciding):
         return None
-    return Caller(identity.arn, kind_of(identity), answer_of(decision), decision.explain())
+    return Caller(identity.arn, kind_of(identity), answer_of(decision), decision.explain(), decision.statement)
 
 
 def kind_of(identity: Identity) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from permission_guard.iam import StatementRef  # noqa: TC001 - `make generate` resolves the annotations
 from permission_guard.records import field, record
 
 VERSION = 1
@@ -69,13 +70,15 @@ class Caller:
     """A role or user of the account. `kind` is `role`, `service-linked role` or `user`.
 
     `answer` is unknown if it depends on a condition or on a policy that could not be read. It is denied only if a
-    policy of its own allows the call, and a Deny statement or the permissions boundary stops it.
+    policy of its own allows the call, and a Deny statement or the permissions boundary stops it. `statement` is the one
+    that decides, None if none does.
     """
 
     arn: str
     kind: str
     answer: Answer
     reason: str
+    statement: StatementRef | None = None
 
 
 @record
@@ -112,14 +115,20 @@ class TriggerExplanation:
 
 @record
 class NeedExplanation:
-    """An action that the execution role needs on a resource, and the statement that allows or denies it."""
+    """An action that the execution role needs on a resource, and the statement that allows or denies it.
+
+    One of `instead` suffices in place of `action`, and one of `elsewhere` in place of `resource`.
+    """
 
     action: str
     resource: str
     purpose: str
     answer: Answer
     reason: str
+    instead: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     recommended: bool = False
+    statement: StatementRef | None = None
 
 
 @record
@@ -184,12 +193,13 @@ class Explanation:
 
 @record
 class WayAnswer:
-    """Whether a principal may invoke in one way, and why."""
+    """Whether a principal may invoke in one way, and why. `statement` is the one that decides, None if none does."""
 
     resource_arn: str
     url: str
     answer: Answer
     reason: str
+    statement: StatementRef | None = None
 
 
 @record(kw_only=True)

@@ -9,7 +9,7 @@ from permission_guard.explain.callers import answer_of, caller_elsewhere
 from permission_guard.explain.explain import LIMITS
 from permission_guard.explain.explanation import Answer, PrincipalAnswer, WayAnswer
 from permission_guard.explain.ways import Callers, anonymous, entries, policies_of, tag_keys
-from permission_guard.iam import Decision, PolicySet, Principal, PrincipalKind
+from permission_guard.iam import Decision, PolicySet, Principal, PrincipalKind, parse_policy
 from permission_guard.iam.arn import account_of, parse_arn
 from permission_guard.invokers import Authority, invoker_of
 from permission_guard.invokers.trigger_calls import decisions
@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from permission_guard.explain.state import FunctionState
+    from permission_guard.explain.ways import Entry
     from permission_guard.invokers import Invoker
     from permission_guard.model.identities import Identity
 
 _BEST_FIRST: Final = (Answer.ALLOWED, Answer.UNKNOWN, Answer.DENIED)
+_ALLOW_ALL: Final = parse_policy(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+)
+"""What another account may allow its role or user."""
+
 _BY_ROLE: Final = {
     Authority.OWN_ROLE: "it invokes functions with an IAM role. Give the ARN of that role with --principal.",
     Authority.EXECUTION_ROLE: "Lambda polls its {source} with the function's execution role.",
@@ -76,11 +82,12 @@ def _by_credentials(state: FunctionState, caller: Principal) -> Iterator[WayAnsw
             decision = anonymous(entry, state)
         else:
             decision = _decide(Callers.of(entry, state), caller, identity, state)
-        yield WayAnswer(entry.resource_arn, entry.url, answer_of(decision), _explained(decision, caller, state))
+        reason = _explained(decision, caller, entry, state)
+        yield WayAnswer(entry.resource_arn, entry.url, answer_of(decision), reason, decision.statement)
     if identity is not None and state.qualifier is None:
         other = caller_elsewhere(identity, state)
         if other is not None:
-            yield WayAnswer(f"{state.target.arn}:*", "", other.answer, other.reason)
+            yield WayAnswer(f"{state.target.arn}:*", "", other.answer, other.reason, other.statement)
 
 
 def _identity(state: FunctionState, caller: Principal) -> Identity | None:
@@ -116,7 +123,7 @@ def _decide(callers: Callers, caller: Principal, identity: Identity | None, stat
     return callers.decide(caller, PolicySet(unread=(reason,)))
 
 
-def _explained(decision: Decision, caller: Principal, state: FunctionState) -> str:
+def _explained(decision: Decision, caller: Principal, entry: Entry, state: FunctionState) -> str:
     """Return why, with what the function's policy cannot say of another account."""
     if caller.account in ("", state.target.account):
         return decision.explain()
@@ -124,7 +131,12 @@ def _explained(decision: Decision, caller: Principal, state: FunctionState) -> s
         return f"{decision.explain()} A role or user of account {caller.account} also needs a policy of its own."
     if decision.denied:
         return f"{decision.explain()} Another account needs the function's policy and a policy of its own."
-    return decision.explain()
+    side = Callers.of(entry, state).decide(caller, PolicySet(identity=(_ALLOW_ALL,)))
+    if not side.allowed:
+        return side.explain()
+    return (
+        f"The function's policy allows it. Account {caller.account} must allow it too, and its policies are not read."
+    )
 
 
 def _by_service(state: FunctionState, principal: str, source: str) -> Iterator[WayAnswer]:
@@ -158,23 +170,20 @@ def _of_service(state: FunctionState, arn: str, principal: str, source: str) -> 
         return WayAnswer(arn, "", Answer.UNKNOWN, f"The policy was not read. {policy}")
     account = account_of(source) or _owner(state, source)
     trigger = Trigger(principal, source, (source,), account, arn, invoker.a_source)
-    answers = [_of_action(trigger, action, policy, state) for action in invoker.actions]
-    worst = max(answers, key=lambda one: _BEST_FIRST.index(one[0]))
-    reason = worst[1]
-    if worst[0] is Answer.UNKNOWN and not source:
+    made = [_of_action(trigger, action, policy, state) for action in invoker.actions]
+    decision = max(made, key=lambda one: _BEST_FIRST.index(answer_of(one)))
+    answer, reason = answer_of(decision), decision.explain()
+    if answer is Answer.UNKNOWN and not source:
         reason = f"{reason} Name the source with --source."
-    elif worst[0] is Answer.UNKNOWN and not account:
+    elif answer is Answer.UNKNOWN and not account:
         reason = f"{reason} The account that owns {source} is unknown."
-    return WayAnswer(arn, "", worst[0], reason)
+    return WayAnswer(arn, "", answer, reason, decision.statement)
 
 
-def _of_action(trigger: Trigger, action: str, policy: ResourcePolicy, state: FunctionState) -> tuple[Answer, str]:
-    own = state.invokes.own_organization
-    made = decisions(trigger, action, policy, own)
-    allowed = next((one for one in made if one.allowed), None)
-    unknown = next((one for one in made if not one.denied), None)
-    decision = allowed or unknown or made[0]
-    return answer_of(decision), decision.explain()
+def _of_action(trigger: Trigger, action: str, policy: ResourcePolicy, state: FunctionState) -> Decision:
+    """Return the best of the decisions on the calls that the service may make: AWS does not always document which."""
+    made = decisions(trigger, action, policy, state.invokes.own_organization)
+    return min(made, key=lambda one: _BEST_FIRST.index(answer_of(one)))
 
 
 def _owner(state: FunctionState, source: str) -> str:

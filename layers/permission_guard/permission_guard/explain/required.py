@@ -92,8 +92,14 @@ def _without_role(role_arn: str, snapshot: Snapshot) -> str:
 
 def _need(need: Need, role: Role, arn: str, snapshot: Snapshot) -> NeedExplanation:
     decision = decide(need, role, arn, snapshot.source_policies, snapshot.resource_tags)
-    actions = " or ".join((need.action, *need.instead))
-    places = " or ".join((need.resource, *need.elsewhere))
     return NeedExplanation(
-        actions, places, need.purpose, answer_of(decision), decision.explain(), recommended=need.recommended
+        need.action,
+        need.resource,
+        need.purpose,
+        answer_of(decision),
+        decision.explain(),
+        instead=need.instead,
+        elsewhere=need.elsewhere,
+        recommended=need.recommended,
+        statement=decision.statement,
     )

@@ -117,7 +117,7 @@ class Callers:
         return cls(entry, state, {**keys, **entry.keys}, absent, _grants_identities(entry))
 
     def may_allow(self, identity: Identity) -> bool:
-        """Return whether some statement may allow a role or user. False for most of them, and faster than a decision."""
+        """Return whether some statement may allow a role or user: false for most, and faster than a decision."""
         if self.grants_identities or any(isinstance(policy, Unread) for policy in identity.policies.values()):
             return True
         action = self.entry.actions[0].lower()

@@ -129,7 +129,8 @@ def _limits(limits: Sequence[str]) -> Iterator[Line]:
 def _statement(one: StatementExplanation) -> Iterator[Line]:
     yield "", ""
     worst = {"violation": "finding", "": "denies"}.get(one.outcome, one.outcome)
-    yield f"  {worst}: statement {one.name} of {one.resource_arn}", _OUTCOMES.get(one.outcome, "")
+    yield f"  {worst}: statement {one.name}", _OUTCOMES.get(one.outcome, "")
+    yield f"    on {one.resource_arn}", ""
     yield from _prose(f"{one.effect} {', '.join(one.actions)}", 4)
     for principal in one.principals:
         how = _RESTRICTIONS[principal.restriction]
@@ -180,7 +181,8 @@ def _way(way: Way, *, every: bool) -> Iterator[Line]:
     if not any(caller.answer is not Answer.DENIED for caller in way.callers):
         yield from _prose("No role or user of the account is allowed.", 4)
     if way.not_allowed:
-        yield from _prose(f"{way.not_allowed:,} other roles and users are not allowed.", 4)
+        others = "other role or user is" if way.not_allowed == 1 else "other roles and users are"
+        yield from _prose(f"{way.not_allowed:,} {others} not allowed.", 4)
 
 
 def _counted(callers: Sequence[Caller]) -> str:
@@ -217,9 +219,11 @@ def _requirement(one: Requirement) -> Iterator[Line]:
 
 def _need(need: NeedExplanation) -> Iterator[Line]:
     optional = ", recommended only" if need.recommended else ""
-    yield f"    {need.answer}: {need.action}{optional}", _COLOURS[need.answer]
+    actions = " or ".join((need.action, *need.instead))
+    yield f"    {need.answer}: {actions}{optional}", _COLOURS[need.answer]
     if need.resource != "*":
-        yield f"      on {need.resource}", ""
+        for number, place in enumerate((need.resource, *need.elsewhere)):
+            yield f"      {'or' if number else 'on'} {place}", ""
     yield from _prose(need.reason, 6)
 
 
