@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from permission_guard.aws.profile_clients import ProfileClients
 from permission_guard.aws.readers.functions import FunctionReader
 from permission_guard.aws.readers.identities import IdentityReader
 from permission_guard.aws.readers.inventories import InventoryReader
@@ -12,7 +13,6 @@ from permission_guard.aws.readers.qualifiers import aliases_of, versions_of
 from permission_guard.aws.readers.roles import RoleReader
 from permission_guard.aws.readers.snapshots import StateReader
 from permission_guard.aws.readers.sources.reader import SourceReader
-from permission_guard.aws.session_clients import SessionClients
 from permission_guard.bootstrap.threads import thread_pool
 from permission_guard.errors import InputError
 from permission_guard.explain.state import FunctionState
@@ -32,7 +32,7 @@ def live_state(named: NamedFunction, *, profile: str | None = None) -> FunctionS
     another account than the credentials. ConfigurationError or RetryableError if nothing can be read: no credentials,
     for example.
     """
-    clients = SessionClients(profile=profile, region=named.region or None)
+    clients = ProfileClients(profile=profile, region=named.region or None)
     target = named.target(region=clients.region, account=clients.account())
     functions = FunctionReader(clients("lambda"))
     _require_function(functions, target, named.qualifier)

@@ -14,7 +14,7 @@ from permission_guard.aws.plain_errors import plain_errors
 from permission_guard.errors import ConfigurationError
 
 
-class SessionClients:
+class ProfileClients:
     """Returns the client of a service, one for each. All share the credentials. Safe for threads."""
 
     def __init__(self, *, profile: str | None, region: str | None) -> None:
