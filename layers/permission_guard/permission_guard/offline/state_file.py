@@ -11,9 +11,8 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import MISSING
+from dataclasses import MISSING, Field
 from dataclasses import fields as fields_of
-from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -62,6 +61,7 @@ _AS_RETURNED: Final = "configuration"
 """The field with JSON as AWS returned it."""
 _VARIABLES: Final = "Environment"
 """The member with the environment variables, which can be secrets. No reader keeps it."""
+_DEFAULTS: Final[dict[type[Any], Mapping[str, object]]] = {}
 _TYPE, _REFERENCE, _ENTRIES, _SET = "$", "$ref", "entries", "set"
 
 
@@ -285,12 +285,15 @@ def _decoded_policy(value: Mapping[str, JSON]) -> Policy:
     return parse_policy(value["document"], name=value["name"])
 
 
-@cache
 def _defaults(cls: type[Any]) -> Mapping[str, object]:
     """Return the fields of a record with their defaults. A field without one equals nothing."""
-    return {
-        one.name: one.default_factory() if one.default_factory is not MISSING else one.default for one in fields_of(cls)
-    }
+    if cls not in _DEFAULTS:
+        _DEFAULTS[cls] = {one.name: _default(one) for one in fields_of(cls)}
+    return _DEFAULTS[cls]
+
+
+def _default(one: Field[Any]) -> object:
+    return one.default if one.default_factory is MISSING else one.default_factory()
 
 
 def _text(document: JSON) -> str:
