@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from permission_guard.cli.rule_pages import page
 from permission_guard.config import rule_names
 from permission_guard.delivery.alerts.sns.document import VERSION, AlertDocument
+from permission_guard.explain import explanation
 from permission_guard.fixes import fix_for
 from permission_guard.model.findings import Finding
 from permission_guard.offline import managed_policies, sample_findings, service_actions
@@ -28,6 +29,8 @@ from tools import (
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "docs" / "schemas" / "finding.v1.json"
 ALERT_SCHEMA = ROOT / "docs" / "schemas" / f"alert.v{VERSION}.json"
+EXPLANATION_SCHEMA = ROOT / "docs" / "schemas" / f"explanation.v{explanation.VERSION}.json"
+ANSWER_SCHEMA = ROOT / "docs" / "schemas" / f"principal-answer.v{explanation.VERSION}.json"
 CONFIG_SCHEMA = ROOT / "docs" / "schemas" / "guard.v1.json"
 RULE_PAGES = ROOT / "docs" / "rules"
 LICENSES = ROOT / "docs" / "licenses.md"
@@ -51,6 +54,18 @@ def schema() -> str:
 def alert_schema() -> str:
     """Return the JSON Schema of the document that programs get of the topic."""
     return _versioned("Alert", TypeAdapter(AlertDocument).json_schema(), ALERT_SCHEMA, VERSION)
+
+
+def explanation_schema() -> str:
+    """Return the JSON Schema of what `permission-guard explain` prints of a function."""
+    generated = TypeAdapter(explanation.Explanation).json_schema()
+    return _versioned("Explanation", generated, EXPLANATION_SCHEMA, explanation.VERSION)
+
+
+def answer_schema() -> str:
+    """Return the JSON Schema of what `permission-guard explain --principal` prints."""
+    generated = TypeAdapter(explanation.PrincipalAnswer).json_schema()
+    return _versioned("Answer about a principal", generated, ANSWER_SCHEMA, explanation.VERSION)
 
 
 def _versioned(name: str, generated: dict[str, Any], path: Path, version: int) -> str:
@@ -87,6 +102,8 @@ def generated() -> dict[Path, str]:
     """Return every generated file with its content."""
     files = {SCHEMA: schema(), **{RULE_PAGES / f"{rule.id}.md": page(rule) for rule in RULES}}
     files[ALERT_SCHEMA] = alert_schema()
+    files[EXPLANATION_SCHEMA] = explanation_schema()
+    files[ANSWER_SCHEMA] = answer_schema()
     files[CONFIG_SCHEMA] = config_schema.schema()
     files[LICENSES] = licenses.page()
     files[NAMES] = name_table()

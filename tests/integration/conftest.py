@@ -127,9 +127,7 @@ class Account:
 
         client.meta.events.register("before-call", count)
         if client.meta.service_model.service_name == "lambda":
-            for operation in _BY_NAME_IN_MOTO:
-                client.meta.events.register(f"provide-client-params.lambda.{operation}", _by_name)
-            client.meta.events.register_last("before-call.lambda.ListFunctionUrlConfigs", _no_urls)
+            prepare_for_moto(client)
 
     # ── Actions of users ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -271,6 +269,13 @@ def detached(role: str = "orders-role", policy: str = SQS_POLICY_ARN) -> dict[st
     event = cloudtrail("detach_role_policy", roleName=role, policyArn=policy)
     event["detail"]["eventTime"] = datetime.now(UTC).isoformat(timespec="seconds")
     return event
+
+
+def prepare_for_moto(client: Any) -> None:
+    """Have a client of Lambda make only calls that moto answers."""
+    for operation in _BY_NAME_IN_MOTO:
+        client.meta.events.register(f"provide-client-params.lambda.{operation}", _by_name)
+    client.meta.events.register_last("before-call.lambda.ListFunctionUrlConfigs", _no_urls)
 
 
 def _no_urls(**_more: Any) -> tuple[AWSResponse, dict[str, Any]]:

@@ -15,6 +15,7 @@ from permission_guard.cli import config, findings, fixes, notify, rules
 from permission_guard.cli.check import check
 from permission_guard.cli.config_push import push
 from permission_guard.cli.evaluate import evaluate
+from permission_guard.cli.explain import explain
 from permission_guard.cli.fix_list import list_fixes, show_fix
 from permission_guard.cli.fix_stop import resume_fixing, show_status, stop_fixing
 from permission_guard.cli.fix_undo import undo_fix
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(scan)
 app.command()(check)
 app.command()(evaluate)
+app.command()(explain)
 app.add_typer(rules.app, name="rules")
 app.add_typer(findings.app, name="findings")
 fixes.app.command("list")(list_fixes)

@@ -33,7 +33,10 @@ def url_keys(auth_type: str) -> dict[str, str | bool]:
 
 
 def decisions(trigger: Trigger, action: str, policy: ResourcePolicy, own_organization: object) -> list[Decision]:
-    """Return the decision on each call that a trigger may make."""
+    """Return the decision on each call that a trigger may make.
+
+    An empty source ARN or source account is unknown.
+    """
     return [_decide(call, policy, own_organization) for call in _calls(trigger, action, trigger.source_arns)]
 
 
@@ -118,11 +121,11 @@ def _sent(call: _Call, policy: ResourcePolicy, own_organization: object) -> _Sen
         "aws:SecureTransport": True,  # Lambda's endpoints accept only TLS
     }
     undocumented: dict[str, str | bool | None] = {}
-    if invoker.sends_source_arn is Sent.YES:
+    if call.source_arn and invoker.sends_source_arn is Sent.YES:
         known["aws:SourceArn"] = call.source_arn
-    elif invoker.sends_source_arn is Sent.UNKNOWN:
+    elif call.source_arn and invoker.sends_source_arn is Sent.UNKNOWN:
         undocumented["aws:SourceArn"] = call.source_arn
-    if invoker.sends_source_account is not Sent.NO:
+    if trigger.source_account and invoker.sends_source_account is not Sent.NO:
         about_account = known if invoker.sends_source_account is Sent.YES else undocumented
         about_account["aws:SourceAccount"] = trigger.source_account
         if trigger.source_account == account and own_organization is None:

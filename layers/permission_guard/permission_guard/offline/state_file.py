@@ -22,6 +22,7 @@ from permission_guard.iam.documents import Policy, parse_policy
 from permission_guard.model import state
 from permission_guard.model.arns import parse_function_arn
 from permission_guard.model.documents import known_fields
+from permission_guard.model.identities import AccountIdentities, Identity
 from permission_guard.model.targets import Direction, FunctionTarget
 from permission_guard.records import record
 
@@ -38,7 +39,9 @@ VERSION: Final = 1
 _RECORDS: Final[dict[str, type[Any]]] = {
     one.__name__: one
     for one in (
+        AccountIdentities,
         FunctionTarget,
+        Identity,
         state.EventInvokeConfig,
         state.EventSourceMapping,
         state.Function,
@@ -73,11 +76,15 @@ class SavedFunction:
 
 @record(kw_only=True)
 class SavedState:
-    """What a scan read. `saved_at` is ISO-8601 in UTC; `is_complete` is false if something was not read."""
+    """What a scan read. `saved_at` is ISO-8601 in UTC; `is_complete` is false if something was not read.
+
+    `identities` are the roles and users of accounts, one record for each account.
+    """
 
     saved_at: str
     is_complete: bool
     functions: tuple[SavedFunction, ...]
+    identities: tuple[AccountIdentities, ...] = ()
 
 
 class StateWriter:
@@ -92,6 +99,7 @@ class StateWriter:
         self._lock = Lock()
         self._shared: list[JSON] = []
         self._references: dict[str, int] = {}
+        self._identities: list[JSON] = []
         self._count = 0
         self._is_finished = False
 
@@ -120,9 +128,15 @@ class StateWriter:
             self._write(f"{',' if self._count else ''}\n{_text(document)}")
             self._count += 1
 
+    def add_identities(self, identities: AccountIdentities) -> None:
+        """Keep the roles and users of an account. They are written at the end."""
+        with self._lock:
+            self._identities.append(self._encoded(identities))
+
     def finish(self, *, saved_at: str, is_complete: bool, places: Iterable[tuple[str, str]]) -> None:
         """Write the end of the file, and give it its name. `places` are accounts and regions."""
         rest = {
+            "identities": self._identities,
             "shared": self._shared,
             "saved_at": saved_at,
             "is_complete": is_complete,
@@ -216,6 +230,7 @@ def _state(document: Mapping[str, JSON]) -> SavedState:
         saved_at=document["saved_at"],
         is_complete=document["is_complete"] is True,
         functions=tuple(sorted(functions, key=lambda one: one.target)),
+        identities=tuple(decoder.decoded(one) for one in document.get("identities", [])),
     )
 
 
