@@ -16,6 +16,8 @@ from permission_guard.delivery.alerts.sns.document import VERSION, AlertDocument
 from permission_guard.fixes import fix_for
 from permission_guard.model.findings import Finding
 from permission_guard.offline import managed_policies, sample_findings, service_actions
+from permission_guard.reports.scan_results import VERSION as SCAN_VERSION
+from permission_guard.reports.scan_results import ScanDocument
 from permission_guard.rules import RULES
 from tools import (
     config_schema,
@@ -28,6 +30,7 @@ from tools import (
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "docs" / "schemas" / "finding.v1.json"
 ALERT_SCHEMA = ROOT / "docs" / "schemas" / f"alert.v{VERSION}.json"
+SCAN_SCHEMA = ROOT / "docs" / "schemas" / f"scan.v{SCAN_VERSION}.json"
 CONFIG_SCHEMA = ROOT / "docs" / "schemas" / "guard.v1.json"
 RULE_PAGES = ROOT / "docs" / "rules"
 LICENSES = ROOT / "docs" / "licenses.md"
@@ -51,6 +54,11 @@ def schema() -> str:
 def alert_schema() -> str:
     """Return the JSON Schema of the document that programs get of the topic."""
     return _versioned("Alert", TypeAdapter(AlertDocument).json_schema(), ALERT_SCHEMA, VERSION)
+
+
+def scan_schema() -> str:
+    """Return the JSON Schema of the JSON output of a scan."""
+    return _versioned("Scan", TypeAdapter(ScanDocument).json_schema(), SCAN_SCHEMA, SCAN_VERSION)
 
 
 def _versioned(name: str, generated: dict[str, Any], path: Path, version: int) -> str:
@@ -87,6 +95,7 @@ def generated() -> dict[Path, str]:
     """Return every generated file with its content."""
     files = {SCHEMA: schema(), **{RULE_PAGES / f"{rule.id}.md": page(rule) for rule in RULES}}
     files[ALERT_SCHEMA] = alert_schema()
+    files[SCAN_SCHEMA] = scan_schema()
     files[CONFIG_SCHEMA] = config_schema.schema()
     files[LICENSES] = licenses.page()
     files[NAMES] = name_table()
