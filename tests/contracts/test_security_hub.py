@@ -98,17 +98,23 @@ def test_an_import_that_is_not_newer_changes_nothing(finding: Finding, seconds: 
 
 
 def test_an_import_leaves_what_people_wrote(finding: Finding) -> None:
-    """Also if it has another value.
+    """Also if it has another value, and also what people have not written yet.
 
     https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings.html
     """
+    by_provider: dict[str, Any] = {
+        "Workflow": {"Status": "RESOLVED"},
+        "Note": {"Text": "x", "UpdatedBy": "y", "UpdatedAt": "z"},
+    }
     finding.imports()
+    finding.imports("two", **by_provider)
+    assert finding.found() == [("two", "ACTIVE", "NEW", None)]
+
     finding.updates(Workflow={"Status": "NOTIFIED"}, Note={"Text": "known", "UpdatedBy": "alice"})
+    finding.imports("three")
+    finding.imports("four", **by_provider)
 
-    finding.imports("two")
-    finding.imports("three", Workflow={"Status": "RESOLVED"}, Note={"Text": "x", "UpdatedBy": "y", "UpdatedAt": "z"})
-
-    assert finding.found() == [("three", "ACTIVE", "NOTIFIED", "known")]
+    assert finding.found() == [("four", "ACTIVE", "NOTIFIED", "known")]
 
 
 @pytest.mark.parametrize(

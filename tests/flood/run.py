@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from permission_guard.aws.tables.findings import FindingsTable
@@ -22,7 +23,6 @@ from sandbox.client.process import SandboxError
 from tests.fakes import a_finding
 from tests.flood.stack import LIMIT, OWN, Flooded, Tickets, flooded
 from tests.flood.verdicts import rows
-from tests.flood.yardstick import yardstick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +35,8 @@ _STATEMENTS: Final = 50
 """Statements of a function: more would be near the largest policy, which is a finding, too."""
 _TICKETS: Final = 100
 """How many tickets a system gets in a day: the default."""
+_AT_ONCE: Final = 2
+"""How many invocations of `send_alert` run at once: MaximumConcurrency in template.yaml."""
 _EVERY: Final = 10.0
 """Seconds between two lines of progress."""
 _QUIET: Final = 3.0
@@ -42,17 +44,18 @@ _QUIET: Final = 3.0
 _FIRST_DIGEST: Final = 180.0
 """Seconds in which the digest of the first sweep must come after the last check: it follows a minute later."""
 _DEADLINE: Final = 600.0
-"""Seconds after the window in which everything must be sent."""
+"""Seconds in which a queue must be empty, and after the window everything sent."""
 
 
 @dataclass
 class Run:
-    """One run. `problems` are what is wrong, as sentences."""
+    """One run. `problems` are what is wrong, and `reads` how many seconds reads of DynamoDB took while it waited."""
 
     stack: Flooded
     count: int
     minutes: int
     problems: list[str]
+    reads: list[float] = field(default_factory=list)
 
     def first_sweep(self) -> None:
         """Sweep for the first time; what was wrong before the stack existed must be one message."""
@@ -60,7 +63,7 @@ class Run:
         began = time.monotonic()
         self.stack.bot.aws.client("lambda").invoke(FunctionName=self.stack.bot.outputs["SweepAccountFunctionName"])
         for queue in ("SweepInvokePolicyQueue", "SweepExecutionRoleQueue", "AlertQueue", "TicketQueue"):
-            self.stack.bot.wait_until_empty(queue, deadline=120)
+            self._until_empty(queue, began)
         _say(began, "every function was checked; the digest follows a minute later")
 
         deadline = time.monotonic() + _FIRST_DIGEST
@@ -70,7 +73,7 @@ class Run:
             self.stack.maintain()
             time.sleep(_EVERY)
         self.stack.maintain()
-        self.stack.bot.wait_until_empty("AlertQueue")
+        self._until_empty("AlertQueue", began)
         seen = self.stack.seen()
         _say(began, f"sns: {seen['sns'].texts[0].partition(chr(10))[0]}")
         if f"{self.count} high: PG102 source-missing" not in seen["sns"].texts[0]:
@@ -95,8 +98,11 @@ class Run:
         _say(began, f"{self.count} findings are recorded")
         if took > 60:
             self.problems.append(f"recording took {took:.0f} s: the findings did not come within a minute")
-        alerted = self._until_alerted(began)
-        _say(began, f"send_alert: {_rate(self.count, alerted)}")
+        self.reads.clear()
+        alerted = self._until_empty("AlertQueue", began)
+        _say(began, f"send_alert: {self.count} findings in {alerted:.0f} s, {self.count / alerted:.1f} a second")
+        read, each = median(self.reads), alerted / self.count * _AT_ONCE
+        _say(began, f"of {each * 1000:.0f} ms each, the time of {each / read:.0f} reads of DynamoDB made beside it")
         self._until_sent(began, findings, wall)
         found = rows(self.stack.seen(), [one.id for one in findings], self.minutes * 60, wall)
         for row in found:
@@ -107,22 +113,21 @@ class Run:
             print(f"{system}: {tickets.opened} tickets, and a summary of {tickets.waiting} findings without one")
         self.problems += self._wrong_tickets()
         self.problems += [f"{number} messages in {queue}" for queue, number in self.stack.dead_letters().items()]
-        idle = yardstick(self.stack.bot, self.count)
-        print(f"A function that does nothing, with the same queue: {_rate(self.count, idle)}.")
-        print(f"send_alert takes {alerted / idle:.1f} times as long, with {len(found)} channels.")
         return found
 
-    def _until_alerted(self, began: float) -> float:
-        """Wait until the alert queue is empty; return after how many seconds it was."""
-        printed, empty = began, 0.0
+    def _until_empty(self, queue: str, began: float) -> float:
+        """Wait until a queue is empty; return the seconds since `began`. TimeoutError after the deadline."""
+        started = printed = time.monotonic()
+        empty = 0.0
         while not empty or time.monotonic() - empty < _QUIET:
-            left, now = self.stack.bot.waiting("AlertQueue"), time.monotonic()
+            left, now = self.stack.bot.waiting(queue), time.monotonic()
+            self.reads.append(self.stack.read_seconds())
             empty = 0.0 if left else empty or now
             if now - printed > _EVERY:
                 printed = now
-                _say(began, f"{left} of them are in the alert queue")
-            if now - began > _DEADLINE:
-                raise TimeoutError(f"{left} alerts are still in the queue after {_DEADLINE:.0f} s")
+                _say(began, f"{left} messages in {queue}")
+            if now - started > _DEADLINE:
+                raise TimeoutError(f"{left} messages are still in {queue} after {_DEADLINE:.0f} s")
             time.sleep(0.5)
         return empty - began
 
@@ -203,10 +208,6 @@ def _print_table(found: Sequence[Row], minutes: int) -> None:
     for row in found:
         values = (row.messages, row.alone, row.others, row.fullest, row.missing, row.repeated, f"{row.last:.0f} s")
         print(f"{row.channel:<10}", *(f"{value:>13}" for value in values))
-
-
-def _rate(count: int, seconds: float) -> str:
-    return f"{count} messages in {seconds:.0f} s, {count / seconds:.1f} a second"
 
 
 def _say(began: float, text: str) -> None:

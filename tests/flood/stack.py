@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -75,6 +76,13 @@ class Flooded:
         """Return for how many channels something waits."""
         table = WaitingForDigestsTable(self.bot.aws.client("dynamodb"), self.bot.resource("DeliveriesTable"))
         return len(list(table.channels()))
+
+    def read_seconds(self) -> float:
+        """Return how long one read of DynamoDB takes now: a measure of the machine, beside what is measured."""
+        dynamodb, key = self.bot.aws.client("dynamodb"), {"pk": {"S": "NONE"}, "sk": {"S": "NONE"}}
+        began = time.monotonic()
+        dynamodb.get_item(TableName=self.bot.outputs["FindingsTableName"], Key=key, ConsistentRead=True)
+        return time.monotonic() - began
 
     def dead_letters(self) -> dict[str, int]:
         """Return the number of messages in each dead-letter queue that is not empty, by its logical id."""

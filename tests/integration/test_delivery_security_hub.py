@@ -14,7 +14,8 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from permission_guard.bootstrap import tickets
-from permission_guard.delivery.tickets.base import follow
+from permission_guard.delivery.ledger import DeliveryOutcome
+from permission_guard.delivery.tickets.base import follow, update_ticket
 from permission_guard.delivery.tickets.security_hub.system import SecurityHubFindings
 from permission_guard.errors import DeliveryError
 from permission_guard.findings.lifecycle import Change
@@ -31,7 +32,9 @@ from tests.integration.tickets.contract import (
     Shown,
     TicketSystemContract,
     later,
+    reviewed,
 )
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,6 +189,27 @@ class TestSecurityHub(TicketSystemContract):
         follow(system, RESOLVED, reference)
         follow(system, REOPENED, reference)
         assert peer.findings[reference]["Workflow"] == {"Status": "SUPPRESSED"}
+
+    def test_a_review_writes_again_what_security_hub_would_soon_delete(
+        self, peer: SecurityHub, system: TicketSystem
+    ) -> None:
+        """After 90 days it would come back without what a person set. What ended may be deleted."""
+        ledger = MemoryLedger()
+        (result,) = update_ticket(OPENED, unread, system, ledger)
+        document = peer.findings[str(result.reference)]
+        document["Workflow"] = {"Status": "SUPPRESSED"}
+        assert reviewed(system, ledger, OPENED) is DeliveryOutcome.CORRECTED  # the comment
+        document["UpdatedAt"] = "2026-10-03T00:00:00.000Z"  # 59 days ago
+        assert reviewed(system, ledger, OPENED) is DeliveryOutcome.UP_TO_DATE
+        document["UpdatedAt"] = "2026-10-01T00:00:00.000Z"
+        assert reviewed(system, ledger, OPENED) is DeliveryOutcome.CORRECTED
+        assert document["UpdatedAt"].startswith("2026-12-01")
+        assert document["Workflow"] == {"Status": "SUPPRESSED"}
+        assert len(peer.shown()[0].comments) == 1
+        assert reviewed(system, ledger, OPENED) is DeliveryOutcome.UP_TO_DATE
+        update_ticket(SUPPRESSED, unread, system, ledger)
+        document["UpdatedAt"] = "2026-10-01T00:00:00.000Z"
+        assert reviewed(system, ledger, SUPPRESSED) is DeliveryOutcome.UP_TO_DATE
 
     def test_the_status_of_a_person_is_kept(self, peer: SecurityHub, system: TicketSystem) -> None:
         """An import does not change it."""

@@ -74,7 +74,7 @@ def invocations(deployed: Account) -> Invocations:
 def center(deployed: Account, monkeypatch: pytest.MonkeyPatch) -> OpsCenter:
     """Return OpsCenter, where the stack opens tickets."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # moto has no OpsCenter and rejects its calls
     return OpsCenter(ssm)

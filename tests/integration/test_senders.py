@@ -123,7 +123,7 @@ def test_a_finding_has_one_ticket_that_is_resolved_along_with_it(
 ) -> None:
     """It is opened once, however often the event arrives."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # moto has no OpsCenter and rejects its calls
     center = OpsCenter(ssm)
@@ -143,7 +143,7 @@ def test_a_review_reads_a_ticket_and_comments_one_that_a_person_closed(
 ) -> None:
     """From the maintenance run to the comment; the second review of the day writes nothing."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # as above
     center = OpsCenter(ssm)
@@ -178,7 +178,7 @@ def test_a_request_to_review_a_finding_that_was_never_recorded_does_nothing(
 def test_over_a_limit_a_ticket_waits_for_the_next_sweep(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is counted, and the message is not delivered again."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # as above
     center = OpsCenter(ssm)
@@ -197,7 +197,7 @@ def test_above_the_limit_findings_have_one_ticket_together(account: Account, mon
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
     monkeypatch.setattr(event_queue, "SUMMARY_DELAY_SECONDS", 0)
     account.config = GuardConfig(tickets=Tickets(limit=TicketLimit(tickets=1)))
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # as above
     center = OpsCenter(ssm)
@@ -266,7 +266,7 @@ def test_an_unknown_ticket_system_is_logged_as_a_failure(account: Account, monke
 def ticketed(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> tuple[Account, OpsCenter]:
     """Return an account with alerts and OpsItems, in which a finding is open and was reported."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)
     center = OpsCenter(ssm)

@@ -39,7 +39,7 @@ def test_tickets_need_a_ticket_system() -> None:
     with pytest.raises(ConfigurationDocumentError) as refused:
         validate_for(to_deploy(CONFIG), WITHOUT, now=NOW)
     assert str(refused.value) == (
-        "tickets: no ticket system is deployed. Deploy one with the parameter TicketSystem, or remove this key."
+        "tickets: no ticket system is deployed. Set TicketSystem or ImportToSecurityHub, or remove this key."
     )
     assert validate_for(to_deploy(GuardConfig()), WITHOUT, now=NOW) == GuardConfig()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.aws.clients import client
+from permission_guard.aws.clients import client, prompt_client
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.bootstrap.configuration import configuration_or_reason
 from permission_guard.bootstrap.threads import thread_pool
@@ -38,7 +38,7 @@ def ticket_results(
     settings = TicketSettings.from_environment(environment)
     read, problem = configuration_or_reason(environment, logger, metrics)
     config = read or GuardConfig()
-    systems = [(_destination(one.name, settings, config), one) for one in systems_for(settings, config, client)]
+    systems = [(_destination(one.name, settings, config), one) for one in systems_for(settings, config, prompt_client)]
     results = open_samples(test, systems, DeliveryTable(client("dynamodb"), settings.deliveries_table), thread_pool)
     if read is None:
         results.append(failed(_NAMED, f"the ticket systems that it names were not tried: {problem}"))

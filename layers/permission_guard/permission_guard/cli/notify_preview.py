@@ -34,6 +34,7 @@ _ID: Final = "[0-9a-f]{6,32}"
 _FOR_PROGRAMS: Final = "document"
 """The part that no person reads: what queues and functions get from SNS."""
 _OWN: Final = ("the stack's own",)
+_PLACES: Final = {"channels": "Channels", "tickets": "Ticket systems"}
 
 
 class PreviewFormat(StrEnum):
@@ -94,12 +95,14 @@ def preview_message(  # noqa: PLR0917 - Typer passes every option
         typer.echo(json.dumps({"channel": channel, "type": type_, **places, "content": parts}, indent=2))
         return
     for kind, names in places.items():
-        echo(f"{kind.capitalize()} of this finding: {', '.join(names) or 'none'}")
+        echo(f"{_PLACES[kind]} of this finding: {', '.join(names) or 'none'}")
+    if places:
+        echo("")
     for number, (name, value) in enumerate(parts.items()):
         if name == _FOR_PROGRAMS:
             echo(f"\n{name.capitalize()}: see --format json")
         else:
-            _print(name, value, is_first=not number and not places)
+            _print(name, value, is_first=not number)
 
 
 def _print(name: str, value: JSON, *, is_first: bool) -> None:
@@ -141,7 +144,7 @@ def _type(channel: str, config: GuardConfig, path: Path | None) -> str:
     if channel in PREVIEWS:
         return channel
     names = ", ".join([*config.channels, *config.tickets.systems])
-    more = f"Names in {path}: {names or 'none'}." if path else "For a name in a guard.yaml, give that with --config."
+    more = f"Names in {path}: {names or 'none'}." if path else "For a name in a guard.yaml, add --config <file>."
     return fail(INVALID_USAGE, f"There is no channel {channel!r}. Types: {', '.join(PREVIEWS)}. {more}")
 
 
@@ -152,7 +155,10 @@ def _finding(what: str, stack_name: str, profile: str | None, region: str | None
     if what == STDIN or Path(what).is_file():
         return _from_file(Path(what))
     if not re.fullmatch(_ID, what):
-        fail(INVALID_USAGE, f"There is no rule and no file {what!r}, and no finding has such an id. See rules list.")
+        fail(
+            INVALID_USAGE,
+            f"There is no rule and no file {what!r}, and no finding has such an id. See permission-guard rules list.",
+        )
     return find(open_stack(stack_name, profile, region), what)
 
 
@@ -162,5 +168,7 @@ def _from_file(path: Path) -> Finding:
     except InputError as error:
         echo_error(f"{path}: {error}")
     except (*UNREADABLE, AttributeError) as error:
-        echo_error(f"{path} is no finding as `findings show --format json` prints it: {type(error).__name__}: {error}")
+        echo_error(
+            f"{path} is not a finding, as `findings show --format json` prints it: {type(error).__name__}: {error}"
+        )
     raise typer.Exit(INVALID_USAGE)

@@ -42,7 +42,7 @@ def validate_for(text: str, settings: ValidationSettings, *, now: datetime) -> G
 def _not_deployed(config: GuardConfig, settings: ValidationSettings) -> Iterator[Problem]:
     """Yield what asks for a ticket system, a channel or a secret that the stack does not have."""
     if not settings.own_ticket_systems and not settings.ticket_secrets and config.tickets != Tickets():
-        message = "no ticket system is deployed. Deploy one with the parameter TicketSystem, or remove this key."
+        message = "no ticket system is deployed. Set TicketSystem or ImportToSecurityHub, or remove this key."
         yield Problem("tickets", message)
     for name, system in config.tickets.systems.items():
         yield from _not_allowed(f"tickets.systems.{name}.secret", system.secret, settings.ticket_secrets, "Ticket")

@@ -295,7 +295,7 @@ GUARD: Final = ObjectOf(
                     ),
                 ),
             ),
-            description="Which findings open a ticket.",
+            description="Which findings open a ticket, in which systems, and how many tickets are opened.",
         ),
         Key(
             name="channels",
