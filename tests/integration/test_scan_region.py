@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
@@ -30,12 +30,13 @@ from permission_guard.rules import RULES
 from permission_guard.rules.configured import configured
 from permission_guard.sweep.bulk import BulkOptions, GapKind
 from tests.fakes import ACCOUNT, REGION, TARGET, TRUST_LAMBDA
+from tests.integration.conftest import LOGS_POLICY_ARN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from permission_guard.model.verdicts import Verdict
-    from permission_guard.sweep.bulk import Evaluation, Gap
+    from permission_guard.sweep.bulk import Evaluation, Gap, Progress
     from tests.integration.conftest import Account
 
 INVOKE = frozenset(rule.id for rule in RULES if rule.direction is Direction.INVOKE_POLICY)
@@ -54,7 +55,7 @@ class Calls:
     def __init__(self) -> None:
         self.made: Counter[str] = Counter()
         self.session = boto3.Session()
-        events = self.session.events
+        events: Any = self.session.events
         events.register("before-call", self._count)
         for operation in ("ListAliases", "ListVersionsByFunction"):
             events.register(f"provide-client-params.lambda.{operation}", _by_name)
@@ -76,6 +77,8 @@ class Calls:
 
 
 GET_POLICY = "lambda:GetPolicy"
+LOG_GROUPS = "logs:DescribeLogGroups"
+"""Called for the log group of each function: a source that no other function has."""
 
 
 def _replying(status: int, reply: dict[str, Any], only: str = "") -> Callable[..., Any]:
@@ -134,7 +137,10 @@ def make_an_account_of_all_kinds(account: Account) -> None:
     account.make_function(tags="x")
     account.map_queue()
     account.make_function("payments", **{"aws:cloudformation:stack-name": "shop", "team": "pay"})
+    account.make_role("arn:aws:iam::123456789012:role/missing")
     account.make_function("reports", "arn:aws:iam::123456789012:role/missing")
+    account.iam.detach_role_policy(RoleName="missing", PolicyArn=LOGS_POLICY_ARN)
+    account.iam.delete_role(RoleName="missing")
     for name in ("payments", "reports"):
         account.lambda_.publish_version(FunctionName=name)
     account.lambda_.create_alias(FunctionName="payments", Name="live", FunctionVersion="1")
@@ -146,7 +152,7 @@ def make_an_account_of_all_kinds(account: Account) -> None:
             StatementId="topic",
             Action="lambda:InvokeFunction",
             Principal="sns.amazonaws.com",
-            **({"Qualifier": qualifier} if qualifier else {}),
+            **cast("Any", {"Qualifier": qualifier} if qualifier else {}),
         )
     account.attach_new_policy(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:*", "Resource": "*"}]}
@@ -235,7 +241,8 @@ def test_a_scan_of_a_hundred_functions_makes_few_calls(
     assert sum(calls.of_lambda.values()) / 100 <= most, calls.of_lambda
     assert calls.made[GET_POLICY] == 100
     assert calls.made["iam:GetRole"] == 0
-    assert max(calls.made[name] for name in calls.made if not name.startswith("lambda:")) <= 5, calls.made
+    others = {name: made for name, made in calls.made.items() if not name.startswith(("lambda:", LOG_GROUPS))}
+    assert max(others.values()) <= 5, others
     violations = [verdict for verdict in verdicts_of(found) if verdict.rule_id == "PG102"]
     assert len(violations) == 100
     assert {verdict.outcome for verdict in violations} == {Outcome.VIOLATION}
@@ -324,6 +331,7 @@ def test_a_denied_list_of_roles_falls_back_to_one_by_one(account: Account, calls
 def test_roles_that_aws_denies_are_named_once(account: Account, calls: Calls) -> None:
     """Nothing passes, and after a few denied calls no other role is tried."""
     for number in range(12):
+        account.iam.create_role(RoleName=f"role-{number}", AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))
         account.make_function(f"function-{number}", f"arn:aws:iam::{ACCOUNT}:role/role-{number}")
     calls.deny("iam.GetAccountAuthorizationDetails", "AccessDenied")
     calls.deny("iam.GetRole", "AccessDenied")
@@ -413,10 +421,10 @@ def test_a_stopped_scan_gives_what_was_found_and_says_that_it_is_incomplete(acco
 def test_the_progress_says_how_far_the_scan_is(account: Account, calls: Calls) -> None:
     """The command line shows it."""
     make_functions(account, 4)
-    seen = []
+    seen: list[Progress] = []
     options = BulkOptions(rate=None, policy_rate=None, workers=1, rules=frozenset({"PG102"}))
     scan = RegionScan(calls.session, REGION, options, on_progress=seen.append)
-    assert (scan.progress.listed, scan.gaps) == (0, ())
+    assert (scan.progress.listed, unread(scan.gaps)) == (0, [])
     assert (scan.account, len(list(scan))) == (ACCOUNT, 4)
     last = seen[-1]
     assert (last.listed, last.is_listed, last.done, last.findings, last.waits_for) == (4, True, 4, 4, "")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from permission_guard.aws.rates import CATCH_UP_SECONDS, Rate
 from permission_guard.aws.session_clients import SessionClients, rates_of
@@ -146,7 +147,9 @@ def answers(*statuses: int) -> Callable[..., AWSResponse]:
     def answer(**_request: Any) -> AWSResponse:
         status = left.pop(0) if left else 200
         body = b'{"Aliases": [], "message": "Rate exceeded"}'
-        headers = {"x-amzn-errortype": "TooManyRequestsException"} if status == 429 else {}
+        headers = HTTPHeaders()
+        if status == 429:
+            headers["x-amzn-errortype"] = "TooManyRequestsException"
         return AWSResponse(
             "https://lambda.us-east-1.amazonaws.com", status, headers, SimpleNamespace(stream=lambda: [body])
         )

@@ -134,7 +134,7 @@ def test_enabled_regions_are_sorted() -> None:
 
 def test_the_simulator_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     """What depends on a key that only a real call has is unknown, and so is what it does not answer."""
-    results = [
+    results: list[dict[str, Any]] = [
         {"EvalActionName": "lambda:GetPolicy", "EvalDecision": "allowed"},
         {"EvalActionName": "lambda:ListAliases", "EvalDecision": "implicitDeny"},
         {"EvalActionName": "iam:GetRole", "EvalDecision": "explicitDeny"},
