@@ -149,13 +149,15 @@ def test_the_json_has_the_documents_of_findings(monkeypatch: pytest.MonkeyPatch)
 def test_no_cell_of_the_csv_is_a_formula(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whoever writes a text that a spreadsheet would calculate. Each kind of row is there."""
     path = tmp_path / "guard.yaml"
-    entry = "  - {id: web, rules: [PG101], reason: '=cmd|A0', owner: '@SUM(1)', expires: 2027-11-01}\n"
+    entry = (
+        "  - {id: web, rules: [PG101], functions: [orders], reason: '=cmd|A0', owner: '@web', expires: 2027-11-01}\n"
+    )
     path.write_text(f"version: 1\nexceptions:\n{entry}")
     accounts = FakeAccounts.with_functions(ORDERS, DENIED)
     text = accounts.scan(monkeypatch, "--format", "csv", "--config", str(path)).stdout
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["outcome"] for row in rows] == ["suppressed", "open", "unknown", "unknown"]
-    assert (rows[0]["suppression_reason"], rows[0]["suppressed_by"]) == ("'=cmd|A0", "'@SUM(1)")
+    assert (rows[0]["suppression_reason"], rows[0]["suppressed_by"]) == ("'=cmd|A0", "'@web")
 
 
 def test_formats_and_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
