@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sandbox.client.process import Sandbox
 
 _STRATEGY = "at-once"
-_TRIES = 3
-_TIMED_OUT = "Task timed out"
-"""The validator's first invocation can take longer than its timeout where a machine starts many functions at once."""
 
 
 def deploy(aws: Sandbox, stack_name: str, parameters: Mapping[str, str], document: Mapping[str, Any]) -> dict[str, str]:
@@ -46,21 +41,13 @@ def push(aws: Sandbox, outputs: Mapping[str, str], document: Mapping[str, Any] |
         Content=content.encode(),
         ContentType="application/json",
     )["VersionNumber"]
-    deployment = {
-        "ApplicationId": application,
-        "EnvironmentId": outputs["ConfigurationEnvironmentId"],
-        "ConfigurationProfileId": profile,
-        "ConfigurationVersion": str(version),
-        "DeploymentStrategyId": _strategy(client),
-    }
-    for left in reversed(range(_TRIES)):
-        try:
-            client.start_deployment(**deployment)
-        except ClientError as error:
-            if not left or _TIMED_OUT not in str(error):
-                raise
-        else:
-            return
+    client.start_deployment(
+        ApplicationId=application,
+        EnvironmentId=outputs["ConfigurationEnvironmentId"],
+        ConfigurationProfileId=profile,
+        ConfigurationVersion=str(version),
+        DeploymentStrategyId=_strategy(client),
+    )
 
 
 def _strategy(client: Any) -> str:

@@ -42,6 +42,9 @@ CONFIGURATION = {
 }
 """The configuration document of the stack, unless a test pushes another one."""
 
+WITHOUT_TICKETS = {name: value for name, value in CONFIGURATION.items() if name != "tickets"}
+"""The document of a stack that opens no tickets: its validator rejects limits of tickets."""
+
 
 class _Waiting(NamedTuple):
     """How many messages wait in a queue. It is truthy, also for none."""

@@ -11,7 +11,7 @@ from permission_guard.iam import EvalDecision, PolicySet, evaluate, parse_policy
 from permission_guard.invokers.trigger_calls import requests_of
 from permission_guard.model.state import ResourcePolicy, Trigger
 from sandbox.client.process import ACCOUNT, REGION
-from tests.e2e.bot import CONFIGURATION, Bot, deployed
+from tests.e2e.bot import WITHOUT_TICKETS, Bot, deployed
 from tests.e2e.deciding import Person, has_fix
 from tests.e2e.triggers import INVOKE
 
@@ -27,7 +27,7 @@ RULES, MORE, BYTES, LIMIT = 60, 10, 20_300, 20_480
 @pytest.fixture(scope="module")
 def bot() -> Iterator[Bot]:
     """The stack that may replace policies, and compacts them without an approval."""
-    document = {**CONFIGURATION, "rules": {"PG113": {"fix": "auto"}}}
+    document = {**WITHOUT_TICKETS, "rules": {"PG113": {"fix": "auto"}}}
     with deployed(document, FixMode="auto", AtomicNarrowing="true", TicketSystem="none") as running:
         yield running
 

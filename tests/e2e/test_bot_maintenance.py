@@ -15,14 +15,14 @@ import pytest
 from sandbox.client import configuration
 from sandbox.client.process import poll
 from sandbox.client.watcher import DEADLINE
-from tests.e2e.bot import CONFIGURATION, OPERATORS, STACK, Bot, deployed
+from tests.e2e.bot import OPERATORS, STACK, WITHOUT_TICKETS, Bot, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sandbox.client.watcher import Finding
 
-DIGEST = {**CONFIGURATION, "baseline": "digest"}
+DIGEST = {**WITHOUT_TICKETS, "baseline": "digest"}
 FUNCTIONS, STATEMENTS = 4, 50
 """An account of before the bot: 200 statements that allow any account's buckets."""
 PAST, FUTURE = (datetime.now(UTC) + timedelta(days=days) for days in (-31, 60))

@@ -36,12 +36,15 @@ def utc(time: datetime) -> str:
 
 
 def parsed_time(text: str) -> datetime | None:
-    """Return an ISO-8601 time, in UTC if it has no zone; None if the text is no time."""
+    """Return an ISO-8601 time, which is one of UTC if it has no zone; None if the text is no time.
+
+    The first and the last day that Python knows have times in some zones that are none in UTC.
+    """
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def shown_time(text: str) -> str:
