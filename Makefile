@@ -139,6 +139,10 @@ simulate-fixes: .venv/.synced ## Interrupt every fix at every call, let two work
 simulate-mutations: .venv/.synced ## Check the simulation: it must find each of twelve deliberate faults (SEEDS=2000)
 	@$(BIN)/python -m tests.simulation.mutations $(if $(SEEDS),--seeds $(SEEDS))
 
+.PHONY: flood
+flood: setup build ## Send 500 findings at once through the deployed stack, and count what each channel gets (COUNT=500; MINUTES=10 for the default limit)
+	@$(BIN)/python -m tests.flood $(if $(COUNT),--count $(COUNT)) $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: prove
 prove: .venv-proof/.synced ## Prove the certificates of fixes with Z3: each plan of the cases, of generated policies and of a corpus (SEEDS=2000, MATERIAL=<folder>, JOBS=<cores>)
 	@MATERIAL="$(if $(MATERIAL),$(abspath $(MATERIAL)))" .venv-proof/bin/python -m tests.proof --seeds $(or $(SEEDS),2000) $(if $(JOBS),--jobs $(JOBS))

@@ -51,28 +51,6 @@ TRUST_LAMBDA = {
     ],
 }
 
-TABLE_NAME = "findings"
-TABLE: dict[str, Any] = {
-    "TableName": TABLE_NAME,
-    "BillingMode": "PAY_PER_REQUEST",
-    "AttributeDefinitions": [
-        {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "status", "changed_at")
-    ],
-    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "by-status",
-            "KeySchema": [
-                {"AttributeName": "status", "KeyType": "HASH"},
-                {"AttributeName": "changed_at", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        },
-    ],
-    "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-}
-"""The findings table, as template.yaml has it."""
-
 DENIED = Unread("iam:GetRole", "AccessDenied", "not authorized to perform: iam:GetRole", denied=True)
 THROTTLED = Unread("iam:GetRole", "Throttling", "Rate exceeded", denied=False)
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
 from permission_guard import rules
 from permission_guard.bootstrap.configuration import with_configuration
 from permission_guard.bootstrap.fixes import fixer
-from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.logs import COUNT, function_logger, function_metrics
 from permission_guard.bus.batch import process_batch
 
 if TYPE_CHECKING:
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig
 
 logger = function_logger("apply_fix")
-metrics = Metrics(namespace="PermissionGuard", service="apply_fix")
+metrics = function_metrics("apply_fix")
 
 
 @logger.inject_lambda_context
@@ -50,6 +47,6 @@ def _fix(event: BusEvent, config: GuardConfig) -> None:
     )
     if outcome.stopped:
         logger.warning("fixing is stopped", extra={"finding_id": outcome.finding_id, "reason": outcome.stopped})
-        metrics.add_metric(name="FixingStopped", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name="FixingStopped", unit=COUNT, value=1)
     if outcome.result is not None:
-        metrics.add_metric(name=f"Fixes{outcome.result.capitalize()}", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name=f"Fixes{outcome.result.capitalize()}", unit=COUNT, value=1)

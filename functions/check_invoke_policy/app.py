@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Metrics
-
 from permission_guard.bootstrap.checks import check_batch
 from permission_guard.bootstrap.configuration import with_configuration
-from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.logs import function_logger, function_metrics
 from permission_guard.model.targets import Direction
 from permission_guard.rules.invoke_policy import RULES
 
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig
 
 logger = function_logger("check_invoke_policy")
-metrics = Metrics(namespace="PermissionGuard", service="check_invoke_policy")
+metrics = function_metrics("check_invoke_policy")
 
 
 @logger.inject_lambda_context

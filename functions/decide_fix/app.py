@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
 from permission_guard.bootstrap.decisions import decider
-from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.logs import COUNT, function_logger, function_metrics
 from permission_guard.errors import CallerUnprovenError, RequestRefusedError
 from permission_guard.fixes.stop_requests import StopAnswer
 
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
     from permission_guard.fixes.decisions import Decision
 
 logger = function_logger("decide_fix")
-metrics = Metrics(namespace="PermissionGuard", service="decide_fix")
+metrics = function_metrics("decide_fix")
 
 
 @logger.inject_lambda_context
@@ -32,7 +29,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except RequestRefusedError as error:
         logger.warning("decision refused", extra={"reason": str(error)})
         unproven = isinstance(error, CallerUnprovenError)
-        metrics.add_metric(name="CallersUnproven" if unproven else "DecisionsRefused", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name="CallersUnproven" if unproven else "DecisionsRefused", unit=COUNT, value=1)
         return {"recorded": False, "reason": str(error)}
     return _switched(recorded) if isinstance(recorded, StopAnswer) else _decided(recorded)
 
@@ -40,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _decided(decision: Decision) -> dict[str, Any]:
     about = {"finding_id": decision.finding_id, "revision": decision.revision, "plan_hash": decision.plan_hash}
     logger.info("decision recorded", extra=about | {"decision": decision.kind, "decided_by": decision.by})
-    metrics.add_metric(name="DecisionsRecorded", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name="DecisionsRecorded", unit=COUNT, value=1)
     return {"recorded": True, "decision": decision.kind, "decided_by": decision.by, "decided_at": decision.at}
 
 
@@ -49,7 +46,7 @@ def _switched(answer: StopAnswer) -> dict[str, Any]:
     state = {"since": fixing.since, "by": fixing.by, "reason": fixing.reason}
     asked = {"request": answer.request.kind, "requested_by": answer.caller, "requested_reason": answer.request.reason}
     logger.info(str(fixing), extra=asked | {"changed": answer.changed, "stopped": fixing.is_stopped, **state})
-    metrics.add_metric(name="StopRequestsDone", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name="StopRequestsDone", unit=COUNT, value=1)
     if answer.changed and fixing.is_stopped:
-        metrics.add_metric(name="FixingStopped", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name="FixingStopped", unit=COUNT, value=1)
     return {"done": True, "changed": answer.changed, "stopped": fixing.is_stopped, **state}

@@ -6,10 +6,7 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
-from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.logs import COUNT, function_logger, function_metrics
 from permission_guard.bootstrap.maintenance import maintainer
 from permission_guard.maintenance.maintainer import Outcome
 
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = function_logger("maintain_findings")
-metrics = Metrics(namespace="PermissionGuard", service="maintain_findings")
+metrics = function_metrics("maintain_findings")
 
 _SHOWN = 20
 
@@ -38,7 +35,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         "ChannelsWaiting": len(done.waiting),
         "FindingsUnreadable": len(done.unreadable) + len(done.failures),
     }.items():
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        metrics.add_metric(name=name, unit=COUNT, value=value)
     shown = {"unreadable": done.unreadable[:_SHOWN], "failures": done.failures[:_SHOWN]}
     logger.info(str(done.outcome), extra={**asdict(done), **shown})
     if done.unreadable or done.failures:

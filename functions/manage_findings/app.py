@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
 from permission_guard.bootstrap.findings import manager
-from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.logs import COUNT, function_logger, function_metrics
 from permission_guard.errors import CallerUnprovenError, RequestRefusedError
 from permission_guard.findings.requests import FindingRequestKind
 
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = function_logger("manage_findings")
-metrics = Metrics(namespace="PermissionGuard", service="manage_findings")
+metrics = function_metrics("manage_findings")
 
 
 @logger.inject_lambda_context
@@ -30,7 +27,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except RequestRefusedError as error:
         logger.warning("request refused", extra={"reason": str(error)})
         unproven = isinstance(error, CallerUnprovenError)
-        metrics.add_metric(name="CallersUnproven" if unproven else "RequestsRefused", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name="CallersUnproven" if unproven else "RequestsRefused", unit=COUNT, value=1)
         return {"done": False, "reason": str(error)}
     request, finding = managed.request, managed.finding
     answer: dict[str, Any] = {"done": True, "kind": str(request.kind), "by": managed.by, "changed": managed.changed}
@@ -40,5 +37,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         answer["results"] = [result.to_document() for result in managed.results]
     about = {"finding_id": request.finding_id, "target": request.target_arn, "until": request.until}
     logger.info("request done", extra=about | {"reason": request.reason} | answer)
-    metrics.add_metric(name="RequestsDone", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name="RequestsDone", unit=COUNT, value=1)
     return answer

@@ -6,10 +6,8 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Metrics
-
 from permission_guard.bootstrap.configuration import with_configuration
-from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.logs import function_logger, function_metrics
 from permission_guard.bootstrap.patience import patience
 from permission_guard.bootstrap.ticket_samples import ticket_results
 from permission_guard.bootstrap.tickets import summary_writer, ticket_reviewer, ticket_updater
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig
 
 logger = function_logger("open_ticket")
-metrics = Metrics(namespace="PermissionGuard", service="open_ticket")
+metrics = function_metrics("open_ticket")
 
 
 @logger.inject_lambda_context

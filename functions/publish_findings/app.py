@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Metrics
-
-from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.logs import function_logger, function_metrics
 from permission_guard.bootstrap.publisher import publisher
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = function_logger("publish_findings")
-metrics = Metrics(namespace="PermissionGuard", service="publish_findings")
+metrics = function_metrics("publish_findings")
 
 
 @logger.inject_lambda_context

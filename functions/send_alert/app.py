@@ -6,12 +6,10 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Metrics
-
 from permission_guard.bootstrap.alert_samples import message_results
 from permission_guard.bootstrap.alerts import alert_sender, digest_sender, waiting_sender
 from permission_guard.bootstrap.configuration import with_configuration
-from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.logs import function_logger, function_metrics
 from permission_guard.bootstrap.patience import patience
 from permission_guard.bus.batch import process_batch
 from permission_guard.bus.digests import DIGEST_DETAIL_TYPE, read_digest_id
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from permission_guard.config.document import GuardConfig
 
 logger = function_logger("send_alert")
-metrics = Metrics(namespace="PermissionGuard", service="send_alert")
+metrics = function_metrics("send_alert")
 
 
 @logger.inject_lambda_context

@@ -6,10 +6,7 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
-from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.logs import COUNT, function_logger, function_metrics
 from permission_guard.bootstrap.sweep import sweeper
 from permission_guard.sweep.sweep import CONTINUE, Outcome
 
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
 logger = function_logger("sweep_account")
 _FAILURES_SHOWN = 20
 
-metrics = Metrics(namespace="PermissionGuard", service="sweep_account")
+metrics = function_metrics("sweep_account")
 
 
 @logger.inject_lambda_context
@@ -36,7 +33,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "FindingsOpen": swept.open_findings,
         "FindingsNotSent": len(swept.failures),
     }.items():
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        metrics.add_metric(name=name, unit=COUNT, value=value)
     logger.info(str(swept.outcome), extra={**asdict(swept), "failures": swept.failures[:_FAILURES_SHOWN]})
     if swept.failures:
         logger.error("findings not sent", extra={"failures": swept.failures[:_FAILURES_SHOWN]})

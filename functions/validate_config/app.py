@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
-from permission_guard.bootstrap.logs import function_logger
+from permission_guard.bootstrap.logs import COUNT, function_logger, function_metrics
 from permission_guard.bootstrap.validation import validator
 from permission_guard.errors import PermissionGuardError
 
@@ -16,7 +13,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = function_logger("validate_config")
-metrics = Metrics(namespace="PermissionGuard", service="validate_config")
+metrics = function_metrics("validate_config")
 
 
 @logger.inject_lambda_context
@@ -28,7 +25,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG
     except PermissionGuardError as error:
         about = {"version": str(event.get("configurationVersion")), "reason": str(error)}
         logger.warning("configuration refused", extra=about)
-        metrics.add_metric(name="ConfigurationsRefused", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name="ConfigurationsRefused", unit=COUNT, value=1)
         raise
     logger.info("configuration valid", extra={"version": str(event.get("configurationVersion"))})
-    metrics.add_metric(name="ConfigurationsValid", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name="ConfigurationsValid", unit=COUNT, value=1)

@@ -1,4 +1,4 @@
-"""Observe the deployed bot from outside: its findings table, its alerts, its OpsItems."""
+"""Observe the deployed bot from outside: its findings table, its alerts, its OpsItems and findings in Security Hub."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Watcher:
 
     def __init__(self, aws: Sandbox, outputs: Mapping[str, str]) -> None:
         self._dynamodb, self._ssm, self._sqs = aws.client("dynamodb"), aws.client("ssm"), aws.client("sqs")
+        self._securityhub = aws.client("securityhub")
         self.table = outputs["FindingsTableName"]
         self._inbox = self._subscribe(aws, outputs["AlertTopicArn"])
         self._alerts: list[dict[str, Any]] = []
@@ -130,15 +131,18 @@ class Watcher:
         return [alert for alert in self.inbox() if finding_id in alert["Message"]]
 
     def inbox(self) -> list[dict[str, Any]]:
-        """Return every notification that SNS has sent until now."""
+        """Return every notification that SNS has sent until now. `SentTimestamp` is in milliseconds since 1970."""
         self._read_inbox()
         return list(self._alerts)
 
     def _read_inbox(self) -> None:
         while True:
-            reply = self._sqs.receive_message(QueueUrl=self._inbox, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+            reply = self._sqs.receive_message(
+                QueueUrl=self._inbox, MaxNumberOfMessages=10, WaitTimeSeconds=0, AttributeNames=["SentTimestamp"]
+            )
             for message in reply.get("Messages", []):
-                self._alerts.append(json.loads(message["Body"]))
+                sent_at = int(message["Attributes"]["SentTimestamp"])
+                self._alerts.append({**json.loads(message["Body"]), "SentTimestamp": sent_at})
                 self._sqs.delete_message(QueueUrl=self._inbox, ReceiptHandle=message["ReceiptHandle"])
             if not reply.get("Messages"):
                 return
@@ -150,6 +154,12 @@ class Watcher:
             OpsItemFilters=[{"Key": "OperationalData", "Values": [value], "Operator": "Equal"}]
         )
         return [self._ssm.get_ops_item(OpsItemId=one["OpsItemId"])["OpsItem"] for one in reply["OpsItemSummaries"]]
+
+    def imported(self, finding_id: str) -> list[dict[str, Any]]:
+        """Return every finding in Security Hub that is about a finding, whatever its status."""
+        wanted = {"Key": "permission-guard/finding", "Value": finding_id, "Comparison": "EQUALS"}
+        found: list[dict[str, Any]] = self._securityhub.get_findings(Filters={"ProductFields": [wanted]})["Findings"]
+        return found
 
     def tickets(self) -> list[OpsItem]:
         """Return a summary of every OpsItem in the account."""

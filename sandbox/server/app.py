@@ -44,9 +44,11 @@ def gateway() -> Gateway:
     from sandbox.server.gateway import Gateway  # noqa: PLC0415
     from sandbox.server.message_moves import MessageMoves  # noqa: PLC0415
     from sandbox.server.ops_items import OpsItems  # noqa: PLC0415
+    from sandbox.server.security_hub import SecurityHub  # noqa: PLC0415
     from sandbox.server.trail import Trail  # noqa: PLC0415
 
-    assembled = Gateway(Trail(), Faults(), (OpsItems(), AccountPolicies(), Authorizers(), MessageMoves()))
+    own = (OpsItems(), SecurityHub(), AccountPolicies(), Authorizers(), MessageMoves())
+    assembled = Gateway(Trail(), Faults(), own)
     hooks.install(assembled.own, assembled.report_deployment)
     assembled.trail.start()
     return assembled

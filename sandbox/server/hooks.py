@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from ministack.app import SERVICE_HANDLERS
 
 from sandbox.server import (
     admission,
@@ -29,6 +30,7 @@ from sandbox.server import (
     queue_policy,
     resource_names,
     resource_policy,
+    security_hub,
 )
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ def install(own: Sequence[OwnService], report: Callable[[Call, CallOutcome], Non
     inside.CLOUDFORMATION_HANDLERS[bus_policy.EVENT_BUS_POLICY] = bus_policy.RESOURCE_HANDLERS
     owner = "DescribeStackResources"
     inside.STACK_HANDLERS[owner] = listings.wrap_stack_resources(inside.STACK_HANDLERS[owner])
+    SERVICE_HANDLERS[security_hub.SERVICE] = handlers[security_hub.SERVICE](security_hub.no_other_operation)
     health = "DescribeTargetHealth"
     inside.LOAD_BALANCING_HANDLERS[health] = listings.wrap_target_health(inside.LOAD_BALANCING_HANDLERS[health])
     _tick_every_second()

@@ -26,6 +26,8 @@ class OwnService:
     """Some operations of one service, with a store for every account and region."""
 
     service: str
+    rejects_with = "ValidationException"
+    """The code of the error for an invalid request."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], dict[str, Item]] = {}
@@ -57,7 +59,7 @@ class OwnService:
         """Return the response to a call."""
         model = api.operation_model(call)
         try:
-            require_valid(call.params, model.input_shape)
+            require_valid(call.params, model.input_shape, self.rejects_with)
             reply = self._operations[call.operation](call.params)
         except ApiError as error:
             return error.response()
@@ -73,23 +75,23 @@ class OwnService:
         return self._kept.setdefault((get_account_id(), get_region()), {})
 
 
-def require_valid(params: Mapping[str, Any], shape: StructureShape | None) -> None:
+def require_valid(params: Mapping[str, Any], shape: StructureShape | None, code: str) -> None:
     """Validate a request with the model: types, required members, ranges, enumerations, lengths."""
     if shape is None:
         return
     report = ParamValidator().validate(dict(params), shape)
     if report.has_errors():
-        raise ApiError("ValidationException", report.generate_report())
+        raise ApiError(code, report.generate_report())
     for name, member in shape.members.items():
         value = params.get(name)
         allowed = getattr(member, "enum", [])
         longest = member.metadata.get("max")
         if allowed and value is not None and value not in allowed:
             text = f"Value '{value}' at '{name}' must satisfy enum value set: {', '.join(allowed)}"
-            raise ApiError("ValidationException", text)
+            raise ApiError(code, text)
         if longest and isinstance(value, str) and len(value) > longest:
             text = f"Value at '{name}' must have length less than or equal to {longest}"
-            raise ApiError("ValidationException", text)
+            raise ApiError(code, text)
 
 
 def serialised(shape: Shape, value: Any) -> Any:

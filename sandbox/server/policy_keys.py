@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sandbox.server.api import Call
 
-_NAME_THE_RESOURCE = frozenset({"events", "iam", "lambda", "sqs"})
+_NAME_THE_RESOURCE = frozenset({"events", "iam", "lambda", "securityhub", "sqs"})
 # The operations whose action has another name.
 _ACTIONS: Mapping[str, str] = {
     "GetLayerVersionByArn": "GetLayerVersion",
@@ -34,9 +34,12 @@ _ACTIONS: Mapping[str, str] = {
 
 
 def wrap_iam_action(inner: Callable[..., str | None]) -> Callable[..., str | None]:
-    """Authorize SQS's batch operations with the action of the single operation, as AWS does."""
+    """Authorize SQS's batch operations with the action of the single operation, as AWS does, and Security Hub's."""
 
     def extract_iam_action(service: str, *rest: Any) -> str | None:
+        if service == "securityhub":
+            found = api.match(service, *rest[:2])
+            return f"{service}:{found[0]}" if found else None
         action = inner(service, *rest)
         return action.removesuffix("Batch") if action and service == "sqs" else action
 
@@ -54,12 +57,14 @@ def wrap_lambda_action(inner: Callable[[str, str], str | None]) -> Callable[[str
 
 
 def wrap_context(inner: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Add the condition keys of IAM, Lambda and DynamoDB. The gateway parses the calls of the first two."""
+    """Add condition keys of IAM, Lambda, DynamoDB and Security Hub. The gateway parses the calls of the first two."""
 
     def request_tag_context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         known = inner(service, iam_action, body, params)
         if service == "dynamodb":
             return {**known, **_leading_keys(body)}
+        if iam_action == "securityhub:BatchUpdateFindings":
+            return {**known, **_updated_fields(body)}
         call = current_call.get()
         return known if call is None else {**known, **condition_keys(call)}
 
@@ -71,6 +76,22 @@ def condition_keys(call: Call) -> dict[str, Any]:
     if call.service == "iam":
         return _iam_keys(call.params)
     return _lambda_keys(call) if call.service == "lambda" else {}
+
+
+def _updated_fields(body: bytes) -> dict[str, Any]:
+    """Return the fields of a finding that a request writes, with their values.
+
+    https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchupdatefindings.html#batchupdatefindings-configure-access
+    """
+    fields: dict[str, Any] = {}
+    for name, value in json.loads(body).items():
+        if name == "UserDefinedFields":
+            fields |= {f"{name}.key": list(value), f"{name}.value": list(value.values())}
+        elif isinstance(value, dict):
+            fields |= {f"{name}.{member}": str(one) for member, one in value.items()}
+        elif name != "FindingIdentifiers":
+            fields[name] = [str(one) for one in value] if isinstance(value, list) else str(value)
+    return {f"securityhub:ASFFSyntaxPath/{name}": value for name, value in fields.items()}
 
 
 def _leading_keys(body: bytes) -> dict[str, Any]:

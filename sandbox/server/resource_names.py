@@ -67,6 +67,19 @@ def _ops_item(_path: str, body: bytes) -> str:
     return _arn("ssm", f"opsitem/{_member(body, 'OpsItemId') or '*'}")
 
 
+def _hub(_path: str, _body: bytes) -> str:
+    return _arn("securityhub", "hub/default")
+
+
+def _product(_path: str, body: bytes) -> str:
+    """Return the product of imported findings, `*` for those of several products."""
+    try:
+        products = {str(one["ProductArn"]) for one in json.loads(body)["Findings"]}
+    except (KeyError, TypeError, ValueError):  # not findings: Security Hub rejects them
+        return "*"
+    return products.pop() if len(products) == 1 else "*"
+
+
 def _policy_owner(_path: str, body: bytes) -> str:
     return _member(body, "ResourceArn") or "*"
 
@@ -129,6 +142,8 @@ _NAMES: Mapping[str, Callable[[str, bytes], str]] = {
     **_each("iam", "SimulatePrincipalPolicy", _policy_source),
     **_each("iot", "CreateAuthorizer DeleteAuthorizer DescribeAuthorizer UpdateAuthorizer", _authorizer),
     **_each("kms", "DescribeKey", _key),
+    **_each("securityhub", "BatchImportFindings", _product),
+    **_each("securityhub", "BatchUpdateFindings GetFindings", _hub),
     **_each("sqs", "CancelMessageMoveTask", _queue_of_task),
     **_each("sqs", "ListMessageMoveTasks StartMessageMoveTask", _dead_letter_queue),
     **_each("ssm", "GetOpsItem UpdateOpsItem", _ops_item),

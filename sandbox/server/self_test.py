@@ -58,6 +58,7 @@ async def run(gateway: Gateway) -> None:
         await _try_policy_keys(gateway)
         await _try_resource_policy(gateway)
         await _try_ops_items(gateway)
+        await _try_security_hub(gateway)
         await _try_invoking_services(gateway)
         await _try_bus_policy(gateway)
         await _try_queue_policy(gateway)
@@ -131,6 +132,22 @@ async def _try_ops_items(gateway: Gateway) -> None:
     require(reply.status == HTTPStatus.OK, pin.SSM_REQUEST, reply)
     reply = await call_json(gateway, "ssm", "AmazonSSM.GetOpsItem", {"OpsItemId": reply.json()["OpsItemId"]})
     require(reply.json().get("OpsItem", {}).get("Title") == "probe", pin.SSM_REQUEST, reply)
+
+
+async def _try_security_hub(gateway: Gateway) -> None:
+    """Import a finding, which MiniStack does not know, and let a role try that without a permission."""
+    product = f"arn:aws:securityhub:{REGION}:{ACCOUNT}:product/{ACCOUNT}/default"
+    texts = dict.fromkeys(("Description", "GeneratorId", "Id", "Title"), "probe")
+    times = dict.fromkeys(("CreatedAt", "UpdatedAt"), "2026-11-30T12:00:00Z")
+    names = {"SchemaVersion": "2018-10-08", "ProductArn": product, "AwsAccountId": ACCOUNT}
+    finding = {**names, **texts, **times, "Resources": [{"Type": "Other", "Id": "probe"}]}
+    body = json.dumps({"Findings": [finding]}).encode()
+    reply = await call(gateway, "POST", "/findings/import", "securityhub", body=body)
+    if reply.json().get("SuccessCount") != 1:
+        raise pin.PinError(f"The hook ministack.app.SERVICE_HANDLERS has no effect: {reply.status} {reply.body}")
+    session = await _session(gateway)
+    reply = await call(gateway, "POST", "/findings/import", "securityhub", body=body, credentials=session)
+    require(f"securityhub:BatchImportFindings on resource: {product}" in reply.body, pin.IAM_ACTION, reply)
 
 
 async def _try_invoking_services(gateway: Gateway) -> None:

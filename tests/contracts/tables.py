@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.contracts.implementations import unique
-from tests.fakes import TABLE
+from tests.stack_tables import TABLE
 
 if TYPE_CHECKING:
     from tests.contracts.implementations import Aws

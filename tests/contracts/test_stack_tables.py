@@ -18,11 +18,11 @@ from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.quotas import QuotaTable
 from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
-from permission_guard.aws.tables.waiting import WaitingTable
-from permission_guard.aws.tables.waiting_findings import WaitingTable as WaitingFindings
+from permission_guard.aws.tables.waiting_for_digests import WaitingForDigestsTable
+from permission_guard.aws.tables.waiting_for_tickets import WaitingForTicketsTable
 from permission_guard.config.document import AlertLimit, TicketLimit
 from permission_guard.delivery.ledger import Claim
-from permission_guard.delivery.tickets.summary import Waiting, WaitingEnd
+from permission_guard.delivery.tickets.summary import WaitingEnd, WaitingForTicket
 from permission_guard.delivery.waiting import waiting_finding
 from permission_guard.errors import ConflictError, DeliveryBusyError, RequestRefusedError
 from permission_guard.findings.lifecycle import Change
@@ -31,9 +31,10 @@ from permission_guard.model.findings import Status
 from permission_guard.model.targets import Direction, RoleTarget
 from permission_guard.sweep.sweep import Cursor, Step
 from tests.contracts.implementations import InMemory, unique
-from tests.fakes import ACCOUNT, NOW, TABLE
+from tests.fakes import ACCOUNT, NOW
 from tests.fuzz.aws import ORDERS, FakeAws
 from tests.fuzz.material import CHECKPOINT, decide_on, finding_of, proposed, target_of
+from tests.stack_tables import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -158,10 +159,10 @@ def use_ledger(use: Use) -> None:
 
 def use_waiting_list(use: Use) -> None:
     """Count new tickets, and let findings wait."""
-    table, limit = WaitingFindings(use.tables.dynamodb, use.tables.deliveries), TicketLimit(tickets=2)
+    table, limit = WaitingForTicketsTable(use.tables.dynamodb, use.tables.deliveries), TicketLimit(tickets=2)
     for finding_id in ("1", "2", "1", "3"):
         use(table.take, "ticket:opsitem", finding_id, limit, AT)
-    first, second = (Waiting.of(finding_of(ORDERS, number), AT) for number in (1, 2))
+    first, second = (WaitingForTicket.of(finding_of(ORDERS, number), AT) for number in (1, 2))
     use(table.end, "ticket:opsitem", first.finding_id, WaitingEnd.TICKET, AT)
     for one in (first, first, second):
         use(table.begin, "ticket:opsitem", one)
@@ -176,7 +177,7 @@ def use_waiting_list(use: Use) -> None:
 def use_limits(use: Use) -> None:
     """Count messages, let findings wait, and remove them."""
     quota = QuotaTable(use.tables.dynamodb, use.tables.deliveries)
-    waiting = WaitingTable(use.tables.dynamodb, use.tables.deliveries, wait=lambda _seconds: None)
+    waiting = WaitingForDigestsTable(use.tables.dynamodb, use.tables.deliveries, wait=lambda _seconds: None)
     ledger = DeliveryTable(use.tables.dynamodb, use.tables.deliveries)
     limit = AlertLimit(messages=2, minutes=10)
     for spare in (1, 1, 0, 0):

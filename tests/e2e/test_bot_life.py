@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sandbox.client.watcher import Finding
 
 SYSTEMS: Final = ("github", "jira", "servicenow")
-"""The named ticket systems, besides OpsCenter."""
+"""The named ticket systems, besides OpsCenter and Security Hub."""
 APPRISE: Final = ("workflows", "jsons")
 """Two services of Apprise: Microsoft Teams, and any server that takes JSON."""
 HEADLINE: Final = re.compile(rf"\b({'|'.join(STATES.values())}): ")
@@ -73,7 +73,10 @@ class Everywhere:
     def tickets(self, finding: Finding) -> dict[str, list[tuple[bool, str]]]:
         """Return, for each system, whether each ticket of a finding is open, and its text."""
         items = self.bot.watcher.ops_items(finding["id"])
-        seen = {"opsitem": [(one["Status"] in ("Open", "InProgress"), json.dumps(one, default=str)) for one in items]}
+        seen = {
+            "opsitem": [(one["Status"] in ("Open", "InProgress"), json.dumps(one, default=str)) for one in items],
+            "securityhub": [(_is_active(one), json.dumps(one)) for one in self.bot.watcher.imported(finding["id"])],
+        }
         for name in SYSTEMS:
             shown = getattr(self.peers, name).shown()
             seen[name] = [(one.is_open, one.text) for one in shown if finding["id"] in one.text]
@@ -139,10 +142,19 @@ class Everywhere:
             reply for top in tops for reply in self.peers.slack.replies(top)
         ]
 
-    def comments(self) -> list[str]:
-        """Return every comment on a ticket: nobody closed one, so there is none."""
-        shown = [one for name in SYSTEMS for one in getattr(self.peers, name).shown()]
-        return [text for one in shown for text in one.comments]
+    def comments(self, finding: Finding) -> list[str]:
+        """Return every comment on a ticket of a finding. If nobody closed one, there is none."""
+        shown = [one for name in SYSTEMS for one in getattr(self.peers, name).shown() if finding["id"] in one.text]
+        notes = [one["Note"]["Text"] for one in self.bot.watcher.imported(finding["id"]) if "Note" in one]
+        return [*notes, *(text for one in shown for text in one.comments)]
+
+    def set_workflow(self, finding: Finding, status: str) -> None:
+        """Set the workflow status of a finding in Security Hub, as a person does."""
+        (one,) = self.bot.watcher.imported(finding["id"])
+        names = {"Id": one["Id"], "ProductArn": one["ProductArn"]}
+        hub = self.bot.aws.client("securityhub")
+        reply = hub.batch_update_findings(FindingIdentifiers=[names], Workflow={"Status": status})
+        assert reply["UnprocessedFindings"] == []
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -193,6 +205,10 @@ def states_of(finding: Finding) -> list[str]:
     return states
 
 
+def _is_active(imported: Mapping[str, Any]) -> bool:
+    return imported["RecordState"] == "ACTIVE" and imported["Workflow"]["Status"] in ("NEW", "NOTIFIED")
+
+
 def _states(texts: Iterable[str], finding: Finding) -> list[str]:
     return [found[1] for text in texts if finding["id"] in text and (found := HEADLINE.search(text))]
 
@@ -219,6 +235,7 @@ def everywhere() -> Iterator[Everywhere]:
         parameters = {
             "FixMode": "approve",
             "TicketSystem": "opsitem",
+            "ImportToSecurityHub": "true",
             "OperatorRoleArns": OPERATORS,
             "ChannelSecretArns": ",".join(arns[one] for one in ("slack", "webhook", *APPRISE)),
             "TicketSecretArns": ",".join(arns[one] for one in SYSTEMS),
@@ -289,7 +306,7 @@ def test_one_finding_lives_in_every_system_at_once(
     everywhere.arrive(finding)
     assert everywhere.now(finding)["transition"] == "Finding Resolved"
     assert len(everywhere.thread(finding)) > len(STEPS)
-    assert everywhere.comments() == []
+    assert everywhere.comments(finding) == []
 
 
 def test_events_that_arrive_in_the_reverse_order_leave_every_system_in_the_last_state(
@@ -313,7 +330,38 @@ def test_events_that_arrive_in_the_reverse_order_leave_every_system_in_the_last_
     assert {name: len(tickets) for name, tickets in everywhere.tickets(finding).items()} == before
     for texts in ([one.text for one in everywhere.peers.webhook.messages], _texts(everywhere.thread(finding))):
         assert "Suppressed" not in _states(texts, finding)
-    assert everywhere.comments() == []
+    assert everywhere.comments(finding) == []
+
+
+def test_what_a_person_closes_in_security_hub_is_read_back_and_opens_with_the_finding(
+    everywhere: Everywhere, unique: str
+) -> None:
+    """The rule reports it at once: the bot comments it once and leaves it closed, until the finding comes back."""
+    bot = everywhere.bot
+    arn = bot.engineer.function(unique, bot.engineer.role(f"{unique}-role"))
+    bot.engineer.permit(unique, "broad", "sns.amazonaws.com")
+    finding = bot.watcher.finding(arn, "PG102", has_fix("refused"))
+    everywhere.arrive(finding)
+
+    everywhere.set_workflow(finding, "RESOLVED")
+    (comment,) = poll(lambda: everywhere.comments(finding), deadline=DEADLINE, what="comment in Security Hub")
+    bot.wait_until_empty("TicketQueue")
+    assert "the problem still exists" in comment
+    assert everywhere.comments(finding) == [comment]
+    assert {name: is_open for name, ((is_open, _),) in everywhere.tickets(finding).items()} == {
+        "opsitem": True,
+        "securityhub": False,
+        **dict.fromkeys(SYSTEMS, True),
+    }
+
+    bot.engineer.forbid(unique, "broad")
+    bot.watcher.finding(arn, "PG102", lambda one: one["status"] == "resolved")
+    everywhere.arrive(finding)
+    bot.engineer.permit(unique, "broad", "sns.amazonaws.com")
+    bot.watcher.finding(arn, "PG102", lambda one: one["status"] == "open")
+    bot.wait_for_checks()
+    bot.wait_until_empty("FixQueue")
+    everywhere.arrive(finding)
 
 
 def _texts(posted: Iterable[slack_api.Posted]) -> list[str]:

@@ -97,6 +97,16 @@ def load(function: str) -> Any:
     return module
 
 
+def one_by_one(app: Any, invoke: Callable[[Any, Any, Any], bool]) -> SimpleNamespace:
+    """Return a handler of all payloads of an event; those that `invoke` says were refused are its failures."""
+
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        refused = [identifier for identifier, payload in event.items() if not invoke(app, payload, context)]
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in refused]}
+
+    return SimpleNamespace(handler=handler, logger=app.logger)
+
+
 def run(fuzz: Fuzz, app: Any, *, count: int = COUNT, seed: int = SEED) -> None:
     """Fuzz a handler with `count` mutated payloads; FuzzError names the smallest batch for which something broke."""
     accepted = 0

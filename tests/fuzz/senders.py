@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.bus.alert_tests import AlertTest, alert_test_event
@@ -132,16 +131,6 @@ def invoked_directly(events: Fuzz) -> Fuzz:
         may_write=may_write,
         aws=events.aws,
     )
-
-
-def one_by_one(app: Any) -> SimpleNamespace:
-    """Return a handler of all events; those that are no valid test are its failures."""
-
-    def handler(event: dict[str, JSON], context: Any) -> JSON:
-        refused = [identifier for identifier, one in event.items() if not is_tested(app, one, context)]
-        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in refused]}
-
-    return SimpleNamespace(handler=handler, logger=app.logger)
 
 
 def is_tested(app: Any, event: JSON, context: Any) -> bool:

@@ -23,7 +23,7 @@ from permission_guard.model.findings import Status, Transition
 from tests import sts
 from tests.fakes import ACCOUNT, REGION
 from tests.fuzz.aws import DECIDE_FIX_ARN, DECISIONS, FINDINGS, ORDERS, OTHERS, SESSION_TOKEN, FakeAws, Write
-from tests.fuzz.harness import Fuzz, FuzzError, run
+from tests.fuzz.harness import Fuzz, FuzzError, one_by_one, run
 from tests.fuzz.material import DOCUMENTS, KEYS, fixed, items_of, proposed
 from tests.fuzz.mutations import Mutator
 
@@ -271,16 +271,6 @@ def invoke(app: Any, call: Call, context: Any) -> bool:
     return bool(answer["recorded"])
 
 
-def one_by_one(app: Any) -> SimpleNamespace:
-    """Return a handler of all calls; those that were not recorded are its failures."""
-
-    def handler(event: dict[str, Call], context: Any) -> Any:
-        refused = [identifier for identifier, call in event.items() if not invoke(app, call, context)]
-        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in refused]}
-
-    return SimpleNamespace(handler=handler, logger=app.logger)
-
-
 def is_recorded(aws: FakeAws, number: int, _identifier: str) -> bool:
     """Return whether the good approval is recorded, and the finding has the transition."""
     finding = proposed(OTHERS[number])
@@ -318,4 +308,4 @@ def test_nothing_is_recorded_but_what_a_proven_caller_decides(
     """The request is exactly the proposal that waits; otherwise the reason is returned, or the fault of STS raised."""
     app = loaded(FUZZ)
     monkeypatch.setattr(caller, "URLLib3Session", Session)
-    run(FUZZ, one_by_one(app))
+    run(FUZZ, one_by_one(app, invoke))

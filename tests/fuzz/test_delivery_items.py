@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.quotas import QuotaTable
-from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.aws.tables.waiting_for_digests import WaitingForDigestsTable
 from permission_guard.config.document import AlertLimit
 from permission_guard.delivery.digests import compose_digest
 from permission_guard.delivery.formats.plain import text
@@ -80,7 +80,7 @@ def test_a_damaged_waiting_item_is_reported_and_removed() -> None:
     """By its id if by nothing else; the others are in the digest, too."""
     aws = FakeAws()
     dynamodb = aws.client("dynamodb")
-    table = WaitingTable(dynamodb, DELIVERIES, wait=lambda _seconds: None)
+    table = WaitingForDigestsTable(dynamodb, DELIVERIES, wait=lambda _seconds: None)
     good, bad = (waiting_finding(finding_of(ORDERS, number), None) for number in (1, 2))
     sample: Item = {
         "finding_id": {"S": "WAITING#sns"},

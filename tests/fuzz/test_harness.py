@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from permission_guard.bus.batch import process_batch
-from permission_guard.bus.events import read_event
+from tests.bus_messages import read_event
 from tests.fuzz.aws import DELIVERIES, WEBHOOK
 from tests.fuzz.harness import FuzzError, run
 from tests.fuzz.material import bus_events, cloudtrail_events, finding_items

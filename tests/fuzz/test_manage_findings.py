@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -31,7 +30,7 @@ from tests.fuzz.aws import (
     FakeAws,
     Write,
 )
-from tests.fuzz.harness import Fuzz, FuzzError, run
+from tests.fuzz.harness import Fuzz, FuzzError, one_by_one, run
 from tests.fuzz.material import DOCUMENTS, KEYS, finding_of, items_of
 from tests.fuzz.mutations import Mutator
 from tests.fuzz.test_decide_fix import CALLERS, FAULTS, Session, changed
@@ -206,16 +205,6 @@ def invoke(app: Any, call: Call, context: Any) -> bool:
     return bool(answer["done"])
 
 
-def one_by_one(app: Any) -> SimpleNamespace:
-    """Return a handler of all calls; those that were not done are its failures."""
-
-    def handler(event: dict[str, Call], context: Any) -> Any:
-        refused = [identifier for identifier, call in event.items() if not invoke(app, call, context)]
-        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in refused]}
-
-    return SimpleNamespace(handler=handler, logger=app.logger)
-
-
 def is_suppressed(aws: FakeAws, number: int, _identifier: str) -> bool:
     """Return whether the finding of the good request is suppressed."""
     finding = finding_of(OTHERS[number])
@@ -250,4 +239,4 @@ def test_nothing_is_done_but_what_a_proven_caller_requests(
     """Each write has the signed values; otherwise the reason is returned, or the fault of STS raised."""
     app = loaded(FUZZ)
     monkeypatch.setattr(caller, "URLLib3Session", Session)
-    run(FUZZ, one_by_one(app))
+    run(FUZZ, one_by_one(app, invoke))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.fuzz.harness import Fuzz, run
-from tests.fuzz.senders import invoked_directly, one_by_one, sender
+from tests.fuzz.harness import Fuzz, one_by_one, run
+from tests.fuzz.senders import invoked_directly, is_tested, sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,4 +35,4 @@ def test_no_message_stops_the_others(loaded: Callable[[Fuzz], Any]) -> None:
 
 def test_a_test_opens_only_the_test_ticket(loaded: Callable[[Fuzz], Any]) -> None:
     """Whoever may invoke the function chooses its event: the ticket has fixed texts, and the values are checked."""
-    run(TESTS, one_by_one(loaded(TESTS)))
+    run(TESTS, one_by_one(loaded(TESTS), is_tested))

@@ -10,9 +10,9 @@ import pytest
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from tests.fuzz.aws import OTHERS, TOPIC, FakeAws, Write
-from tests.fuzz.harness import Fuzz, run
+from tests.fuzz.harness import Fuzz, one_by_one, run
 from tests.fuzz.material import finding_of
-from tests.fuzz.senders import invoked_directly, one_by_one, sender
+from tests.fuzz.senders import invoked_directly, is_tested, sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,4 +61,4 @@ def test_no_message_stops_the_others(loaded: Callable[[Fuzz], Any]) -> None:
 @pytest.mark.usefixtures("slack")
 def test_a_test_sends_only_the_test_message(loaded: Callable[[Fuzz], Any]) -> None:
     """Whoever may invoke the function chooses its event: what is sent has fixed texts, and the values are checked."""
-    run(TESTS, one_by_one(loaded(TESTS)))
+    run(TESTS, one_by_one(loaded(TESTS), is_tested))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.config.document import GuardConfig
 from permission_guard.config.read import read_config
 from permission_guard.errors import ConfigurationDocumentError
-from tests.fuzz.harness import Fuzz, FuzzError, run
+from tests.fuzz.harness import Fuzz, FuzzError, one_by_one, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,16 +66,6 @@ def validated(app: Any, text: str, context: Any) -> bool:
     return True
 
 
-def one_by_one(app: Any) -> SimpleNamespace:
-    """Return a handler of all documents; those that are refused are its failures."""
-
-    def handler(event: dict[str, str], context: Any) -> Any:
-        refused = [identifier for identifier, text in event.items() if not validated(app, text, context)]
-        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in refused]}
-
-    return SimpleNamespace(handler=handler, logger=app.logger)
-
-
 FUZZ = Fuzz(
     function="validate_config",
     mutate=mutate,
@@ -90,4 +79,4 @@ FUZZ = Fuzz(
 def test_a_document_is_accepted_only_if_every_function_can_read_it(loaded: Callable[[Fuzz], Any]) -> None:
     """Whatever else it is, it is refused with the reason."""
     app = loaded(FUZZ)
-    run(FUZZ, one_by_one(app))
+    run(FUZZ, one_by_one(app, validated))

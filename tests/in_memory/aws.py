@@ -13,6 +13,7 @@ from tests.in_memory.events import EventBuses
 from tests.in_memory.functions import Functions
 from tests.in_memory.iam import Roles
 from tests.in_memory.ops_items import OpsItems
+from tests.in_memory.security_hub import SecurityHub
 from tests.in_memory.sns import Topics
 from tests.in_memory.sqs import Queues
 
@@ -38,6 +39,7 @@ class InMemoryAws:
             "events": EventBuses(*place, deliver=self._deliver),
             "iam": Roles(self._clock, ACCOUNT, {SQS_POLICY_ARN: SQS_POLICY}),
             "lambda": Functions(*place),
+            "securityhub": SecurityHub(),
             "sns": Topics(*place, send=self._send),
             "sqs": self._queues,
             "ssm": OpsItems(),

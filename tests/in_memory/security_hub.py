@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from tests.in_memory.service import Operations
 
 
+_PEOPLES = frozenset({"Note", "UserDefinedFields", "VerificationState", "Workflow"})
+"""What an import does not change."""
+
+
 class SecurityHub(Service):
     """The findings of an account and region, by their ids."""
 
@@ -31,7 +35,7 @@ class SecurityHub(Service):
                 self.findings[new["Id"]] = {**new, "Workflow": {"Status": "NEW"}}
             elif new["UpdatedAt"] > held["UpdatedAt"]:
                 is_back = (held["RecordState"], new["RecordState"]) == ("ARCHIVED", "ACTIVE")
-                held.update(new)
+                held.update({name: value for name, value in new.items() if name not in _PEOPLES})
                 if is_back and held["Workflow"]["Status"] in ("RESOLVED", "NOTIFIED"):
                     held["Workflow"] = {"Status": "NEW"}
         return {"FailedCount": 0, "SuccessCount": len(params["Findings"]), "FailedFindings": []}

@@ -45,18 +45,11 @@ from permission_guard.bootstrap import (
 from permission_guard.config.document import GuardConfig
 from permission_guard.fixes.attach_managed_policy import ATTACHABLE
 from tests import sts
-from tests.fakes import (
-    QUEUE_ARN,
-    ROLE_ARN,
-    SQS_POLICY_ARN,
-    TABLE,
-    TABLE_NAME,
-    TARGET,
-    TRUST_LAMBDA,
-)
+from tests.fakes import QUEUE_ARN, ROLE_ARN, SQS_POLICY_ARN, TARGET, TRUST_LAMBDA
 from tests.inline_pool import InlinePool
 from tests.moto_tables import speed_up_tables
 from tests.paths import REPOSITORY
+from tests.stack_tables import DECISIONS_TABLE, DELIVERIES_TABLE, TABLE, TABLE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,8 +60,8 @@ if TYPE_CHECKING:
 
 EVENTS = REPOSITORY / "events"
 BUS = "permission-guard"
-DELIVERIES = "deliveries"
-DECISIONS = "decisions"
+DELIVERIES = DELIVERIES_TABLE["TableName"]
+DECISIONS = DECISIONS_TABLE["TableName"]
 DECIDE_FIX = "arn:aws:lambda:us-east-1:123456789012:function:decide_fix"
 
 REGIONS = [region for region in RegionsAndZonesBackend.regions if region.name in ("eu-west-1", "us-east-1")]
@@ -121,30 +114,8 @@ class Account:
         self.sns = boto3.client("sns")
         self.events = boto3.client("events")
         self.dynamodb.create_table(**TABLE)
-        self.dynamodb.create_table(
-            TableName=DELIVERIES,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "finding_id", "AttributeType": "S"},
-                {"AttributeName": "channel", "AttributeType": "S"},
-            ],
-            KeySchema=[
-                {"AttributeName": "finding_id", "KeyType": "HASH"},
-                {"AttributeName": "channel", "KeyType": "RANGE"},
-            ],
-        )
-        self.dynamodb.create_table(
-            TableName=DECISIONS,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "finding_id", "AttributeType": "S"},
-                {"AttributeName": "revision", "AttributeType": "N"},
-            ],
-            KeySchema=[
-                {"AttributeName": "finding_id", "KeyType": "HASH"},
-                {"AttributeName": "revision", "KeyType": "RANGE"},
-            ],
-        )
+        self.dynamodb.create_table(**DELIVERIES_TABLE)
+        self.dynamodb.create_table(**DECISIONS_TABLE)
         self.events.create_event_bus(Name=BUS)
         for name in ("dynamodb", "iam", "lambda", "sqs", "sns", "events", "ssm"):
             self._watch(clients.client(name))

@@ -20,8 +20,9 @@ from permission_guard.model.findings import Status
 from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.verdicts import Severity, finding_id
 from tests import sts
-from tests.fakes import FUNCTION_ARN, NOW, OTHER, ROLE_ARN, TABLE_NAME, a_finding
+from tests.fakes import FUNCTION_ARN, NOW, OTHER, ROLE_ARN, a_finding
 from tests.integration.requests import MANAGE_FINDINGS, deploy, make_queues, signed
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     import pytest

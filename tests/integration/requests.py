@@ -15,7 +15,7 @@ from permission_guard.aws import clients
 from permission_guard.aws.senders import signed_requests
 from permission_guard.bootstrap import findings
 from permission_guard.findings.requests import FindingRequest
-from tests.fakes import TABLE_NAME
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     import pytest

@@ -204,6 +204,36 @@ def test_no_handler_loads_the_libraries_of_the_senders_or_the_command_line(
     assert modules.isdisjoint({"permission_guard.cli", "requests", "asyncio", *LIBRARIES})
 
 
+NOT_AT_ONCE = {
+    "apply_fix": {
+        "rules.invoke_policy",
+        "rules.execution_role",
+        "fixes.narrow_statement",
+        "invokers",
+        "checks.checker",
+    },
+    "check_execution_role": {"invokers", "rules.invoke_policy", "config.read"},
+    "check_invoke_policy": {"needs.event_sources", "needs.features", "rules.execution_role", "config.read"},
+    "decide_fix": {"fixes.attach_managed_policy", "invokers", "rules.invoke_policy"},
+}
+"""Packages and modules that a handler imports when a message needs them, not in its cold start."""
+
+
+@pytest.mark.parametrize("function", NOT_AT_ONCE)
+def test_a_handler_loads_what_few_messages_need_at_first_use(import_module: Import, function: str) -> None:
+    """Half of the package is not read in a cold start. `make bench-cold-start` measures what is."""
+    modules = set(json.loads(import_module(function, "app").stdout)["modules"])
+    assert {name for name in NOT_AT_ONCE[function] if f"permission_guard.{name}" in modules} == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_handler_prepares_its_import_first(function: str) -> None:
+    """`bootstrap` makes the imports after it cheaper, and imports Powertools and boto3 itself."""
+    lines = (REPOSITORY / "functions" / function / "app.py").read_text().splitlines()
+    assert not [line for line in lines if line.startswith(("from aws_lambda_powertools", "from boto", "import boto"))]
+    assert [line for line in lines if line.startswith("from permission_guard.bootstrap.")]
+
+
 def test_every_function_is_in_the_build(code: dict[str, Path]) -> None:
     """Each folder of `functions/` has one bundle."""
     assert sorted(code) == FUNCTIONS

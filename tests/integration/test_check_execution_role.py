@@ -12,19 +12,9 @@ from botocore.awsrequest import AWSResponse
 from permission_guard.aws import clients
 from permission_guard.intake.check_requests import check_request_body
 from permission_guard.model.findings import Status
-from tests.fakes import (
-    FUNCTION_ARN,
-    NOW,
-    OTHER,
-    QUEUE_ARN,
-    ROLE_ARN,
-    SQS_POLICY,
-    SQS_POLICY_ARN,
-    TABLE_NAME,
-    TARGET,
-    allow,
-)
+from tests.fakes import FUNCTION_ARN, NOW, OTHER, QUEUE_ARN, ROLE_ARN, SQS_POLICY, SQS_POLICY_ARN, TARGET, allow
 from tests.integration.conftest import cloudtrail, sqs_event
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account

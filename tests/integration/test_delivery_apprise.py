@@ -15,6 +15,7 @@ from permission_guard.delivery.alerts.apprise.channel import AppriseChannel
 from permission_guard.delivery.alerts.apprise.targets import FORMS, targets
 from permission_guard.delivery.alerts.base import send
 from permission_guard.delivery.finding_messages import compose
+from permission_guard.delivery.previews import preview
 from permission_guard.delivery.waiting import WaitingItem, waiting_finding
 from permission_guard.delivery.waiting_digests import WaitingDigest, waiting_digest
 from permission_guard.errors import ConfigurationError, DeliveryError
@@ -24,7 +25,7 @@ from tests.integration.alerts.contract import CONSOLE, MESSAGES, OTHER
 from tests.integration.alerts.http_contract import Clock, HttpAlertChannelContract, TextSecret
 from tests.integration.tickets.http_server import Answer, Vendor
 from tests.unit.delivery.alerts.test_together import Groups
-from tests.unit.delivery.examples import APPLIED, OPENED, RESOLVED
+from tests.unit.delivery.examples import APPLIED, HUGE_FINDING, OPENED, RESOLVED
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
@@ -128,6 +129,13 @@ def test_a_service_shows_what_is_wrong_and_how_to_fix_it(peer: AppriseServices, 
     (message,) = peer.shown()
     for part in ("[HIGH] Opened: orders cannot read its SQS queue", "123456789012", "aws iam attach", OPENED.id):
         assert part in message.text
+
+
+@pytest.mark.parametrize("finding", [OPENED, HUGE_FINDING], ids=["opened", "huge"])
+def test_a_preview_is_what_google_chat_gets(peer: AppriseServices, finding: Finding) -> None:
+    """Of the chats it has the most room."""
+    AppriseChannel(Urls(URLS["gchat"]), name="others").send(compose(finding), None)
+    assert [message.text for message in peer.shown()] == [preview(finding, "apprise", {})["body"]]
 
 
 @pytest.mark.parametrize("scheme", CHATS)

@@ -47,6 +47,14 @@ def holds(stubber: Stubber, **secret: Any) -> None:
     stubber.add_response("get_secret_value", {"ARN": ARN, **secret}, {"SecretId": ARN})
 
 
+def error_of(secret: WebhookSecret | BotTokenSecret | AppriseSecret, stated: str) -> str:
+    """Return the error of an invalid secret with its traceback: neither shows the value."""
+    with pytest.raises(ConfigurationError, match=stated) as raised:
+        secret.get()
+    assert raised.value.__context__ is None
+    return "".join(traceback.format_exception(raised.value))
+
+
 @pytest.mark.parametrize(
     "secret", [URL, f"  {URL}\n", json.dumps({"webhook_url": URL}), f'\n{{"webhook_url": "{URL} "}}']
 )
@@ -104,11 +112,9 @@ def test_an_invalid_value_is_a_configuration_error_that_names_the_secret_and_not
 ) -> None:
     """A finding is posted only to a valid URL, and the value stays secret."""
     holds(stubber, **secret)
-    with caplog.at_level(logging.INFO), pytest.raises(ConfigurationError, match=ARN) as raised:
-        WebhookSecret(client, ARN).get()
-    logged = "".join(traceback.format_exception(raised.value)) + caplog.text
-    assert "Zx9Qsecret" not in logged
-    assert raised.value.__context__ is None
+    with caplog.at_level(logging.INFO):
+        error = error_of(WebhookSecret(client, ARN), ARN)
+    assert "Zx9Qsecret" not in error + caplog.text
 
 
 def test_another_prefix_must_be_configured(client: SecretsManagerClient, stubber: Stubber) -> None:
@@ -222,10 +228,8 @@ def test_another_token_is_a_configuration_error_that_names_the_secret_and_not_th
 ) -> None:
     """A user's token would post as that user, and one that is rotated ends after hours."""
     holds(stubber, SecretString=secret)
-    with pytest.raises(ConfigurationError, match=f"{ARN} has no bot token, which begins with xoxb-") as raised:
-        BotTokenSecret(client, ARN).get()
-    assert "Zx9Qsecret" not in "".join(traceback.format_exception(raised.value))
-    assert raised.value.__context__ is None
+    error = error_of(BotTokenSecret(client, ARN), f"{ARN} has no bot token, which begins with xoxb-")
+    assert "Zx9Qsecret" not in error
 
 
 APPRISE = ("discord://1/Zx9Qsecret", "jsons://user:Zx9Qsecret@hooks.example.com")
@@ -258,7 +262,4 @@ def test_a_secret_without_urls_of_apprise_is_a_configuration_error(
 ) -> None:
     """It names the secret and not the value."""
     holds(stubber, SecretString=secret)
-    with pytest.raises(ConfigurationError, match=f"{ARN} has no Apprise URLs") as raised:
-        AppriseSecret(client, ARN).get()
-    assert "Zx9Qsecret" not in "".join(traceback.format_exception(raised.value))
-    assert raised.value.__context__ is None
+    assert "Zx9Qsecret" not in error_of(AppriseSecret(client, ARN), f"{ARN} has no Apprise URLs")

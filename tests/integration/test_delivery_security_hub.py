@@ -14,7 +14,8 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from permission_guard.bootstrap import tickets
-from permission_guard.delivery.tickets.base import follow
+from permission_guard.delivery.ledger import DeliveryOutcome
+from permission_guard.delivery.tickets.base import follow, update_ticket
 from permission_guard.delivery.tickets.security_hub.system import SecurityHubFindings
 from permission_guard.errors import DeliveryError
 from permission_guard.findings.lifecycle import Change
@@ -31,7 +32,9 @@ from tests.integration.tickets.contract import (
     Shown,
     TicketSystemContract,
     later,
+    reviewed,
 )
+from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,6 +190,27 @@ class TestSecurityHub(TicketSystemContract):
         follow(system, REOPENED, reference)
         assert peer.findings[reference]["Workflow"] == {"Status": "SUPPRESSED"}
 
+    def test_a_review_writes_again_what_security_hub_would_soon_delete(
+        self, peer: SecurityHub, system: TicketSystem
+    ) -> None:
+        """After 90 days it would come back without what a person set. What ended may be deleted."""
+        ledger = MemoryLedger()
+        (result,) = update_ticket(OPENED, unread, system, ledger)
+        document = peer.findings[str(result.reference)]
+        document["Workflow"] = {"Status": "SUPPRESSED"}
+        assert reviewed(system, ledger, OPENED) is DeliveryOutcome.CORRECTED  # the comment
+        document["UpdatedAt"] = "2026-10-03T00:00:00.000Z"  # 59 days ago
+        assert reviewed(system, ledger, OPENED) is DeliveryOutcome.UP_TO_DATE
+        document["UpdatedAt"] = "2026-10-01T00:00:00.000Z"
+        assert reviewed(system, ledger, OPENED) is DeliveryOutcome.CORRECTED
+        assert document["UpdatedAt"].startswith("2026-12-01")
+        assert document["Workflow"] == {"Status": "SUPPRESSED"}
+        assert len(peer.shown()[0].comments) == 1
+        assert reviewed(system, ledger, OPENED) is DeliveryOutcome.UP_TO_DATE
+        update_ticket(SUPPRESSED, unread, system, ledger)
+        document["UpdatedAt"] = "2026-10-01T00:00:00.000Z"
+        assert reviewed(system, ledger, SUPPRESSED) is DeliveryOutcome.UP_TO_DATE
+
     def test_the_status_of_a_person_is_kept(self, peer: SecurityHub, system: TicketSystem) -> None:
         """An import does not change it."""
         reference = follow(system, OPENED, None)
@@ -236,8 +260,9 @@ class TestSecurityHub(TicketSystemContract):
 class Inbox:
     """The ticket function behind the rule: it gets the event of each change that the rule's pattern lets through."""
 
-    def __init__(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("TICKET_SYSTEM", "securityhub")
+    def __init__(self, account: Account, monkeypatch: pytest.MonkeyPatch, *, is_besides: bool) -> None:
+        monkeypatch.setenv("TICKET_SYSTEM", "none" if is_besides else "securityhub")
+        monkeypatch.setenv("IMPORT_TO_SECURITY_HUB", str(is_besides).lower())
         self.hub, self._account = SecurityHub(), account
         system = SecurityHubFindings(self.hub.client, ticking().__next__)
         monkeypatch.setitem(tickets.TICKET_SYSTEMS, "securityhub", lambda *_settings: system)
@@ -258,10 +283,10 @@ class Inbox:
         }
 
 
-@pytest.fixture
-def inbox(account: Account, monkeypatch: pytest.MonkeyPatch) -> Inbox:
-    """Return the ticket function with a finding that it has imported."""
-    return Inbox(account, monkeypatch)
+@pytest.fixture(params=[False, True], ids=["TicketSystem", "ImportToSecurityHub"])
+def inbox(account: Account, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Inbox:
+    """Return the ticket function with a finding that it has imported, by each of the two parameters."""
+    return Inbox(account, monkeypatch, is_besides=request.param)
 
 
 def test_a_finding_that_a_person_resolved_gets_its_comment_at_once(inbox: Inbox) -> None:

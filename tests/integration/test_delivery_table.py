@@ -15,20 +15,20 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from permission_guard.aws.tables.deliveries import DeliveryTable
-from permission_guard.delivery.ledger import KEEP_RESOLVED, Claim, DeliveryOutcome, Skip, deliver
+from permission_guard.delivery.ledger import KEEP_RESOLVED, LOCK_FOR, Claim, DeliveryOutcome, Skip, deliver
 from permission_guard.errors import ConflictError, DeliveryBusyError
 from permission_guard.model.findings import Finding, Status
 from tests.moto_tables import lose_replies
 from tests.paths import FINDINGS
+from tests.stack_tables import DELIVERIES_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TABLE = "deliveries"
+TABLE = DELIVERIES_TABLE["TableName"]
 NOW = datetime(2026, 11, 20, 10, 15, 30, 250_000, tzinfo=UTC)
-LOCK = timedelta(seconds=90)
 ATTEMPTS = 2
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
@@ -41,25 +41,14 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
     with mock_aws():
         retries = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
         client = boto3.client("dynamodb", region_name="us-east-1", config=retries)
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "finding_id", "AttributeType": "S"},
-                {"AttributeName": "channel", "AttributeType": "S"},
-            ],
-            KeySchema=[
-                {"AttributeName": "finding_id", "KeyType": "HASH"},
-                {"AttributeName": "channel", "KeyType": "RANGE"},
-            ],
-        )
+        client.create_table(**DELIVERIES_TABLE)
         yield client
 
 
 @pytest.fixture
 def ledger(dynamodb: DynamoDBClient) -> DeliveryTable:
     """Return the ledger under test."""
-    return DeliveryTable(dynamodb, TABLE, lock_for=LOCK)
+    return DeliveryTable(dynamodb, TABLE)
 
 
 def take(ledger: DeliveryTable, revision: int = 1, now: datetime = NOW, channel: str = "slack") -> Claim:
@@ -122,8 +111,8 @@ def test_the_lock_of_a_crashed_invocation_expires(ledger: DeliveryTable) -> None
     """The message may be sent twice, but it is not lost."""
     take(ledger)
     with pytest.raises(DeliveryBusyError):
-        ledger.claim("f1", "slack", 1, NOW + LOCK - timedelta(milliseconds=1))
-    assert take(ledger, now=NOW + LOCK).token
+        ledger.claim("f1", "slack", 1, NOW + LOCK_FOR - timedelta(milliseconds=1))
+    assert take(ledger, now=NOW + LOCK_FOR).token
 
 
 def test_a_released_claim_can_be_taken_immediately(ledger: DeliveryTable) -> None:
@@ -162,7 +151,7 @@ def test_a_claim_that_lost_the_lock_neither_records_nor_releases(
 ) -> None:
     """The newer claim keeps its lock, and the slow one raises ConflictError."""
     slow = take(ledger, revision=1)
-    quick = take(ledger, revision=2, now=NOW + LOCK)
+    quick = take(ledger, revision=2, now=NOW + LOCK_FOR)
     ledger.release(slow)
     with pytest.raises(ConflictError, match="took longer than its lock"):
         ledger.complete(slow, "oi-slow", None)

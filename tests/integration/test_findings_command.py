@@ -12,8 +12,9 @@ import pytest
 
 from permission_guard.aws.tables.finding_items import finding_item
 from tests import sts
-from tests.fakes import FUNCTION_ARN, TABLE_NAME
+from tests.fakes import FUNCTION_ARN
 from tests.integration.requests import deploy
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable

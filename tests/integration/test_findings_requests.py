@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 from permission_guard.aws.tables.finding_items import finding_item
 from permission_guard.model.findings import Status
 from tests import sts
-from tests.fakes import FUNCTION_ARN, TABLE_NAME, TARGET
+from tests.fakes import FUNCTION_ARN, TARGET
 from tests.integration.requests import MANAGE_FINDINGS, deploy
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account

@@ -109,6 +109,15 @@ def slowly(text: bytes) -> Iterator[bytes]:
     return (text[index : index + 1] for index in range(len(text)))
 
 
+SLOW_ANSWERS = [
+    pytest.param(list(slowly(DONE)), id="headers"),
+    pytest.param([DONE[:17], *(b"X-%d: 1\r\n" % count for count in range(90))], id="many headers"),
+    pytest.param([DONE.replace(b": 2", b": 50") + b" ", *slowly(b" " * 49)], id="body"),
+    pytest.param([DONE[:17] + b"Transfer-Encoding: chunked\r\n\r\n", *slowly(b"0" * 60)], id="chunk"),
+]
+"""Responses each of whose parts takes no time, and all of them too long."""
+
+
 def test_a_response_has_its_status_its_headers_and_its_body(session: HttpxSession) -> None:
     """Headers by their names in lower case. The connection is used again."""
     answer = b"HTTP/1.1 404 Not Found\r\nX-RateLimit-Reset: 7\r\nContent-Length: 3\r\n\r\n[1]"
@@ -119,16 +128,7 @@ def test_a_response_has_its_status_its_headers_and_its_body(session: HttpxSessio
     assert server.connections == 1
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(list(slowly(DONE)), id="headers"),
-        pytest.param([DONE[:17], *(b"X-%d: 1\r\n" % count for count in range(99))], id="many headers"),
-        pytest.param([DONE.replace(b": 2", b": 50") + b" ", *slowly(b" " * 49)], id="body"),
-        pytest.param([DONE[:17] + b"Transfer-Encoding: chunked\r\n\r\n", *slowly(b"0" * 60)], id="chunk"),
-        pytest.param([b""] * 60, id="nothing"),
-    ],
-)
+@pytest.mark.parametrize("answer", [*SLOW_ANSWERS, pytest.param([b""] * 60, id="nothing")])
 def test_the_time_limit_is_for_the_whole_response(session: HttpxSession, answer: list[bytes]) -> None:
     """However often the other side sends something."""
     with Server(answer, pause=0.05) as server:

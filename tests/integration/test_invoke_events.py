@@ -12,8 +12,9 @@ from permission_guard.bootstrap.fixes import fixer
 from permission_guard.config.document import GuardConfig
 from permission_guard.model.invoke_events import NotRecorded
 from permission_guard.rules import RULES
-from tests.fakes import ACCOUNT, TABLE_NAME, TARGET
+from tests.fakes import ACCOUNT, TARGET
 from tests.integration.conftest import DECIDE_FIX, DECISIONS
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from permission_guard.fixes.base import FixState

@@ -22,8 +22,9 @@ from permission_guard.model.digests import DigestKind, digest_id
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.suppressions import SuppressedBy, Suppression
 from permission_guard.model.targets import Direction
-from tests.fakes import FUNCTION_ARN, NOW, OTHER, ROLE_ARN, TABLE_NAME, TARGET, a_finding
+from tests.fakes import FUNCTION_ARN, NOW, OTHER, ROLE_ARN, TARGET, a_finding
 from tests.integration.conftest import EVENTS, sqs_event
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account

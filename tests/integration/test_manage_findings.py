@@ -11,9 +11,10 @@ import pytest
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
 from tests import sts
-from tests.fakes import FUNCTION_ARN, TABLE_NAME, a_finding
+from tests.fakes import FUNCTION_ARN, a_finding
 from tests.integration.conftest import sqs_event
 from tests.integration.requests import make_queues, request
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account

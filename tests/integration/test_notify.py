@@ -74,7 +74,7 @@ def invocations(deployed: Account) -> Invocations:
 def center(deployed: Account, monkeypatch: pytest.MonkeyPatch) -> OpsCenter:
     """Return OpsCenter, where the stack opens tickets."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # moto has no OpsCenter and rejects its calls
     return OpsCenter(ssm)
@@ -95,7 +95,7 @@ def test_every_destination_gets_a_labelled_sample_and_is_in_the_table(
         ["team", "alert channel, sns", "payments", f"sent ({mails['team']['MessageId']})"],
         ["opsitem", "ticket system, opsitem", "default", f"opened and closed ({item['OpsItemId']})"],
     ]
-    assert "All of them accepted it." in done.out
+    assert "All destinations accepted the test." in done.out
     for mail in mails.values():
         assert mail["Subject"] == "[TEST] Permission Guard: test message"
         assert f"{sts.CALLER} (as the request says)" in mail["Message"]
@@ -103,6 +103,23 @@ def test_every_destination_gets_a_labelled_sample_and_is_in_the_table(
     assert deployed.findings == before
     for run in invocations.runs.values():
         assert {line["by"] for line in run.lines if "test_message" in line} == {sts.CALLER}
+
+
+def test_security_hub_is_tested_besides_the_ticket_system(
+    deployed: Account, invocations: Invocations, center: OpsCenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are default destinations, and a route can name one of them."""
+    monkeypatch.setenv("IMPORT_TO_SECURITY_HUB", "true")
+    deployed.config = GuardConfig(routes=(Route(id="audit", tickets=("securityhub",)),))
+    results = Done("--format", "json").results
+    tickets = {name: one for name, one in results.items() if one["kind"] == "ticket system"}
+    assert {name: (one["sent"], one["is_default"], one["routes"]) for name, one in tickets.items()} == {
+        "opsitem": (True, True, []),
+        "securityhub": (True, True, ["audit"]),
+    }
+    (imported,) = clients.client("securityhub").get_findings()["Findings"]
+    assert (imported["Id"], imported["RecordState"]) == (tickets["securityhub"]["reference"], "ARCHIVED")
+    assert [item["Status"] for item in center.items.values()] == ["Resolved"]
 
 
 def test_the_same_request_again_is_answered_without_another_message(
@@ -149,7 +166,10 @@ def test_a_channel_whose_limit_is_reached_does_not_get_a_test(deployed: Account,
     """It has as many messages as it may have."""
     deployed.config = GuardConfig(alerts=Alerts(limit=AlertLimit(messages=2, minutes=10)))
     assert [Done("--format", "json").code for _ in range(3)] == [0, 0, 1]
-    assert "sns has got 2 messages in 10 minutes" in Done("--format", "json").results["sns"]["reason"]
+    assert (
+        "sns got 2 messages in 10 minutes, as many as alerts.limit allows"
+        in Done("--format", "json").results["sns"]["reason"]
+    )
     assert len(deployed.received("mail-people")) == 2
 
 

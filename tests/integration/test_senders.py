@@ -17,11 +17,12 @@ from permission_guard.delivery.http import httpx_session
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.verdicts import Remedy
-from tests.fakes import FINDING_ID, OTHER, TABLE_NAME, TARGET, a_finding
+from tests.fakes import FINDING_ID, OTHER, TARGET, a_finding
 from tests.integration.conftest import DELIVERIES, sqs_event
 from tests.integration.test_delivery_ops_items import OpsCenter
 from tests.integration.tickets import github
 from tests.integration.tickets.http_server import LoopbackSession
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
@@ -122,7 +123,7 @@ def test_a_finding_has_one_ticket_that_is_resolved_along_with_it(
 ) -> None:
     """It is opened once, however often the event arrives."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # moto has no OpsCenter and rejects its calls
     center = OpsCenter(ssm)
@@ -142,7 +143,7 @@ def test_a_review_reads_a_ticket_and_comments_one_that_a_person_closed(
 ) -> None:
     """From the maintenance run to the comment; the second review of the day writes nothing."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # as above
     center = OpsCenter(ssm)
@@ -177,7 +178,7 @@ def test_a_request_to_review_a_finding_that_was_never_recorded_does_nothing(
 def test_over_a_limit_a_ticket_waits_for_the_next_sweep(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is counted, and the message is not delivered again."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # as above
     center = OpsCenter(ssm)
@@ -185,7 +186,7 @@ def test_over_a_limit_a_ticket_waits_for_the_next_sweep(account: Account, monkey
     opened = recorded(account, a_finding())
     run = account.run("open_ticket", sqs_event(opened))
     assert (run.failed, run.counts["DeliveriesPostponed"]) == ([], 1)
-    assert run.line("postponed to the next sweep: a limit of the other side is reached")["finding_id"] == FINDING_ID
+    assert run.line("postponed to the next sweep or review: a limit of tickets is reached")["finding_id"] == FINDING_ID
     center.failures.clear()
     assert account.run("open_ticket", sqs_event(opened)).failed == []
     assert len(center.items) == 1
@@ -196,7 +197,7 @@ def test_above_the_limit_findings_have_one_ticket_together(account: Account, mon
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
     monkeypatch.setattr(event_queue, "SUMMARY_DELAY_SECONDS", 0)
     account.config = GuardConfig(tickets=Tickets(limit=TicketLimit(tickets=1)))
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)  # as above
     center = OpsCenter(ssm)
@@ -265,7 +266,7 @@ def test_an_unknown_ticket_system_is_logged_as_a_failure(account: Account, monke
 def ticketed(alerted: Account, monkeypatch: pytest.MonkeyPatch) -> tuple[Account, OpsCenter]:
     """Return an account with alerts and OpsItems, in which a finding is open and was reported."""
     monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-    ssm = clients.client("ssm")
+    ssm = clients.prompt_client("ssm")
     moto: Any = botocore_stubber
     ssm.meta.events.unregister("before-send", moto)
     center = OpsCenter(ssm)

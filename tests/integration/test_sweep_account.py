@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.bus.events import BusEvent, read_event
+from permission_guard.bus.events import BusEvent
 from permission_guard.config.document import Baseline, GuardConfig
 from permission_guard.errors import ConfigurationError
 from permission_guard.findings.lifecycle import Change
 from permission_guard.model.findings import Status, Transition
-from tests.fakes import FINDING_ID, FUNCTION_ARN, OTHER, ROLE_ARN, TABLE_NAME, TARGET, a_finding
+from tests.bus_messages import read_event
+from tests.fakes import FINDING_ID, FUNCTION_ARN, OTHER, ROLE_ARN, TARGET, a_finding
 from tests.integration.conftest import EVENTS, sqs_event
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account

@@ -15,7 +15,8 @@ from permission_guard.findings.lifecycle import Change
 from permission_guard.model.arns import role_target
 from permission_guard.model.targets import Direction
 from permission_guard.sweep.sweep import Step
-from tests.fakes import ROLE_ARN, TABLE_NAME, TARGET, a_finding
+from tests.fakes import ROLE_ARN, TARGET, a_finding
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account

@@ -16,7 +16,7 @@ from permission_guard.delivery.alerts.apprise.transport import Transport
 from permission_guard.delivery.alerts.slack.transport import Deadline, fetch
 from permission_guard.delivery.http.httpx_session import HttpxSession
 from permission_guard.delivery.http.session import HttpError
-from tests.integration.test_http_session import DONE, Server, slowly
+from tests.integration.test_http_session import DONE, SLOW_ANSWERS, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,15 +106,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
         assert get(f"http://several.example:{silent_port}/") == "{}"
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(list(slowly(DONE)), id="headers"),
-        pytest.param([DONE[:17], *(b"X-%d: 1\r\n" % count for count in range(90))], id="many headers"),
-        pytest.param([DONE.replace(b": 2", b": 50") + b" ", *slowly(b" " * 49)], id="body"),
-        pytest.param([DONE[:17] + b"Transfer-Encoding: chunked\r\n\r\n", *slowly(b"0" * 60)], id="chunk"),
-    ],
-)
+@pytest.mark.parametrize("answer", SLOW_ANSWERS)
 def test_every_part_of_a_response_shares_it(get: Callable[[str], str], answer: list[bytes]) -> None:
     """However often the other side sends something."""
     with Server(answer, pause=0.05) as server:

@@ -19,11 +19,12 @@ from permission_guard.findings.lifecycle import reopened, resolved
 from permission_guard.fixes.stop import count_failed_fix, why_stopped
 from permission_guard.model.findings import FixResult, Status, Transition
 from tests import sts
-from tests.fakes import SQS_POLICY_ARN, TABLE_NAME, allow
+from tests.fakes import SQS_POLICY_ARN, allow
 from tests.integration.conftest import DECISIONS, cloudtrail, detached, sqs_event
 from tests.integration.requests import DECIDE_FIX, deploy, signed
 from tests.integration.test_apply_fix import broken, disabled, event, fix_of
 from tests.integration.test_stop import ask
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from permission_guard.fixes.decisions import DecisionRequest

@@ -28,9 +28,10 @@ from permission_guard.fixes.own_undo import OwnFix
 from permission_guard.fixes.policy_change import PolicyEdit, complete_state_of
 from permission_guard.model.findings import FixRecord, FixResult, Status, Transition
 from permission_guard.model.verdicts import finding_id
-from tests.fakes import FUNCTION_ARN, TABLE_NAME, a_finding
+from tests.fakes import FUNCTION_ARN, a_finding
 from tests.integration.conftest import DECISIONS, EVENTS, sqs_event
 from tests.integration.test_apply_fix import event
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Account

@@ -68,13 +68,14 @@ class Extreme:
         )
         monkeypatch.setenv("TOPIC_ARN", TOPIC_ARN)
         monkeypatch.setenv("TICKET_SYSTEM", "opsitem")
-        for service in ("events", "dynamodb", "sqs", "sns", "ssm"):
+        for service in ("events", "dynamodb", "sqs", "sns"):
             aws_limits.enforce(clients.client(service))
+        aws_limits.enforce(clients.prompt_client("ssm"))
         answer("events", PutEvents=self._put_events)
         answer("sns", Publish=self._publish)
         answer("sqs", SendMessageBatch=self._send_messages)
         answer("dynamodb", TransactWriteItems=self._transact)
-        ssm = clients.client("ssm")
+        ssm = clients.prompt_client("ssm")
         moto: Any = botocore_stubber
         ssm.meta.events.unregister("before-send", moto)  # moto has no OpsCenter and rejects its calls
         self.center = OpsCenter(ssm)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.quotas import QuotaTable
-from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.aws.tables.waiting_for_digests import WaitingForDigestsTable
 from permission_guard.bootstrap import publisher
 from permission_guard.bootstrap import sweep as sweep_parts
 from permission_guard.checks import checker
@@ -148,7 +148,9 @@ def _uncounted(_replace: Function) -> Function:
 
 
 def _dropped(postpone: Function) -> Function:
-    def mutated(self: WaitingTable, claim: Claim, finding: WaitingFinding | None, expires_at: datetime | None) -> None:
+    def mutated(
+        self: WaitingForDigestsTable, claim: Claim, finding: WaitingFinding | None, expires_at: datetime | None
+    ) -> None:
         postpone(self, claim, finding, expires_at)
         (item,) = (one for one in self.items(claim.channel) if one.id == claim.finding_id)
         self._transact([{"Delete": self._delete(claim.channel, item)}])
@@ -232,7 +234,7 @@ MUTATIONS: Final = (
     Mutation(
         "drop what is over the limit",
         "A finding over the limit of a channel is recorded as delivered, and waits nowhere.",
-        (Part(WaitingTable, "postpone", _dropped),),
+        (Part(WaitingForDigestsTable, "postpone", _dropped),),
         ("each_channel_has_the_last_alert",),
     ),
     Mutation(

@@ -225,7 +225,7 @@ def _install() -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
     }
-    for name in ("client", "_client"):
+    for name in ("client", "_client", "_prompt_client"):
         setattr(clients, name, _client)
     keep_for_each_environment(lambda: _running[-1].environment)
     for module, name, part in (

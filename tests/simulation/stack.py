@@ -71,7 +71,9 @@ def deployed(fix_mode: str, fixes_an_hour: int, ticket_systems: tuple[str, ...] 
     """Return the stack with everything enabled, a limit of fixes, and some ticket systems: its own one first."""
     stack = _stack(fix_mode)
     limited = {**stack.environments["apply_fix"], "MAX_FIXES_AN_HOUR": str(fixes_an_hour)}
-    opening = {**stack.environments["open_ticket"], "TICKET_SYSTEM": ticket_systems[0]}
+    imports = str("securityhub" in ticket_systems[1:]).lower()
+    own = {"TICKET_SYSTEM": ticket_systems[0], "IMPORT_TO_SECURITY_HUB": imports}
+    opening = {**stack.environments["open_ticket"], **own}
     environments = {**stack.environments, "apply_fix": limited, "open_ticket": opening}
     return replace(stack, environments=environments, ticket_systems=ticket_systems)
 

@@ -6,17 +6,17 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from permission_guard.model.findings import Status
-from tests.fakes import SQS_POLICY_ARN
-from tests.simulation.account import ADMINISTRATOR_ARN, PARTNER, function_arn
+from tests.simulation.account import PARTNER
+from tests.simulation.changes import DOCUMENTS, ROLE_CHANGES
 from tests.simulation.decisions import decide, findings_in, undo
 from tests.simulation.problems import PROBLEMS
 from tests.simulation.world import MANY_DELIVERIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.simulation.problems import Problem
     from tests.simulation.world import World
@@ -262,29 +262,17 @@ def _no_mapping(story: Story) -> None:
 
 
 def _role(story: Story) -> None:
-    _change(story, story.function(), story.one_of(list(_ROLE_CHANGES)))
+    _change(story, story.function(), story.one_of(list(ROLE_CHANGES)))
 
 
 def _change(story: Story, name: str, words: str, after: float | None = None) -> None:
-    change = _ROLE_CHANGES[words]
+    change = ROLE_CHANGES[words]
 
     def act(world: World) -> None:
         if name in world.account.functions:
             change(world, world.account.role_of(name))
 
     story.add(f"{words} (the role of {name})", act, after)
-
-
-_ROLE_CHANGES: Final[dict[str, Callable[[World, str], None]]] = {
-    "attach the policy for queues": lambda world, role: world.account.attach(role, SQS_POLICY_ARN),
-    "detach the policy for queues": lambda world, role: world.account.detach(role, SQS_POLICY_ARN),
-    "allow SQS in an inline policy": lambda world, role: world.account.allow_inline(role, "sqs:*"),
-    "delete the inline policy": lambda world, role: world.account.disallow_inline(role),
-    "let a partner assume": lambda world, role: world.account.trust(role, {"AWS": PARTNER}),
-    "let only Lambda assume": lambda world, role: world.account.trust(role, None),
-    "attach AdministratorAccess": lambda world, role: world.account.attach(role, ADMINISTRATOR_ARN),
-    "detach AdministratorAccess": lambda world, role: world.account.detach(role, ADMINISTRATOR_ARN),
-}
 
 
 def _other_role(story: Story) -> None:
@@ -307,7 +295,7 @@ def sweep(world: World) -> None:
 
 
 def _configuration(story: Story) -> None:
-    words, keys = story.one_of(_DOCUMENTS)
+    words, keys = story.one_of(DOCUMENTS)
 
     def act(world: World) -> None:
         given = json.loads(json.dumps(keys).replace("<end>", _in(world, _SUPPRESSED_FOR)))
@@ -315,29 +303,6 @@ def _configuration(story: Story) -> None:
         world.configurations += 1
 
     story.add(f"push a configuration: {words}", act)
-
-
-_EXCEPTION: Final = {
-    "id": "known",
-    "rules": ["PG101", "PG102", "PG201"],
-    "functions": ["orders", "invoices"],
-    "reason": "Known, and accepted.",
-    "owner": "platform",
-    "expires": "<end>",
-}
-_DOCUMENTS: Final[list[tuple[str, Mapping[str, Any]]]] = [
-    ("the defaults", {}),
-    ("an exception for an hour", {"exceptions": [_EXCEPTION]}),
-    ("an exception for an hour", {"exceptions": [_EXCEPTION]}),
-    ("the partner is trusted", {"trust": {"accounts": [PARTNER]}}),
-    ("PG102 is disabled, PG101 is medium", {"rules": {"PG102": {"enabled": False}, "PG101": {"severity": "medium"}}}),
-    ("fixes are proposed", {"fixes": {"mode": "plan"}}),
-    ("fixes wait for an approval", {"fixes": {"mode": "approve"}}),
-    ("only PG201 is fixed without one", {"fixes": {"mode": "approve"}, "rules": {"PG201": {"fix": "auto"}}}),
-    ("PG201 is not fixed, PG204 after an approval", {"rules": {"PG201": {"fix": "off"}, "PG204": {"fix": "approve"}}}),
-    ("mappings are enabled again", {"fixes": {"enable_mappings": True}}),
-    ("orders is excluded", {"exclusions": [{"functions": ["orders"], "reason": "Not ours."}]}),
-]
 
 
 def _request(story: Story) -> None:
@@ -432,6 +397,3 @@ def _of(world: World, name: str, change: Callable[[str], None]) -> None:
 
 def _in(world: World, span: timedelta) -> str:
     return (datetime.fromtimestamp(world.now, UTC) + span).replace(microsecond=0).isoformat()
-
-
-__all__ = ["NAMES", "PERSON", "Step", "findings_in", "function_arn", "maintain", "steps_of", "sweep"]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NAMED: Final = ("github", "jira", "servicenow")
 OPS_ITEM: Final = ("opsitem",)
-EVERYWHERE: Final = ("opsitem", *NAMED)
+EVERYWHERE: Final = ("opsitem", "securityhub", *NAMED)
 WITH_SECURITY_HUB: Final = ("securityhub", *NAMED)
 
 SECRET: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:"
@@ -79,7 +79,7 @@ class Closing:
 
 def keys_of(ticket_systems: Sequence[str]) -> dict[str, Any]:
     """Return the keys of a configuration in which a route leads to every system that is not the stack's own."""
-    named = {f"team-{one}": {"type": one, "secret": f"{SECRET}{one}-AbCdEf"} for one in ticket_systems[1:]}
+    named = {f"team-{one}": {"type": one, "secret": f"{SECRET}{one}-AbCdEf"} for one in ticket_systems if one in NAMED}
     return {"tickets": {"systems": named}, "routes": [{"id": "tickets", "tickets": [*named]}]} if named else {}
 
 

@@ -20,6 +20,7 @@ EVERYTHING = {
     "TicketSystem": "opsitem",
     "TicketUrl": "https://github.com/acme/platform",
     "TicketSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:github-AbCdEf",
+    "ImportToSecurityHub": "true",
     "ChannelSecretArns": "arn:aws:secretsmanager:us-east-1:123456789012:secret:oncall-AbCdEf",
     "ChannelTopicArns": "arn:aws:sns:us-east-1:123456789012:chat",
     "TicketSecretArns": "arn:aws:secretsmanager:us-east-1:123456789012:secret:jira-AbCdEf",

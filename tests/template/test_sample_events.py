@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from permission_guard.aws.tables.findings_stream import transition_of
-from permission_guard.bus.events import read_event
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.model.verdicts import finding_id
+from tests.bus_messages import read_event
 from tests.paths import REPOSITORY
 from tests.template.sam_template import Template, referred
 

@@ -131,12 +131,14 @@ def test_the_validator_knows_which_channels_and_ticket_systems_are_deployed(
     """A document that names others is refused."""
     assert template.environment_of("ValidateConfigFunction") == {
         "TICKET_SYSTEM": "opsitem",
+        "IMPORT_TO_SECURITY_HUB": "true",
         "SLACK_SECRET_ARN": template.values["SlackSecretArn"],
         "CHANNEL_SECRET_ARNS": template.values["ChannelSecretArns"],
         "CHANNEL_TOPIC_ARNS": template.values["ChannelTopicArns"],
         "TICKET_SECRET_ARNS": template.values["TicketSecretArns"],
     }
-    assert deployed().environment_of("ValidateConfigFunction")["TICKET_SYSTEM"] == "none"
+    plain = deployed().environment_of("ValidateConfigFunction")
+    assert (plain["TICKET_SYSTEM"], plain["IMPORT_TO_SECURITY_HUB"]) == ("none", "false")
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,7 @@ def test_the_validator_knows_which_channels_and_ticket_systems_are_deployed(
     [
         ({}, "DISABLED"),
         ({"TicketSystem": "jira"}, "ENABLED"),
+        ({"ImportToSecurityHub": "true"}, "ENABLED"),
         ({"TicketSecretArns": "arn:aws:secretsmanager:us-east-1:123456789012:secret:jira-AbCdEf"}, "ENABLED"),
     ],
 )

@@ -200,6 +200,7 @@ def test_the_defaults_report_and_do_nothing_else(template: Template) -> None:
     assert defaults.pop("FixMode") == "off"
     assert defaults.pop("AutoFix") == "restore"
     assert defaults.pop("TicketSystem") == "none"
+    assert defaults.pop("ImportToSecurityHub") == "false"
     assert defaults.pop("AtomicNarrowing") == "false"
     assert defaults.pop("AlertEmailSeverities") == "high,critical"
     assert set(defaults.values()) == {""}

@@ -20,7 +20,7 @@ from permission_guard.intake.cloudtrail_record import parse_record
 from permission_guard.model.findings import Transition
 from permission_guard.model.targets import Direction
 from tests.paths import REPOSITORY
-from tests.template.sam_template import EVERYTHING, Template, referred
+from tests.template.sam_template import Template, referred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +65,11 @@ def rules_of(template: Template, function: str) -> dict[str, Any]:
         for name, rule in template.of_type("AWS::Events::Rule").items()
         if referred(rule["Targets"][0]["Arn"]) in queues and rule.get("State", "ENABLED") == "ENABLED"
     }
+
+
+def own_rules_of(template: Template, function: str) -> dict[str, Any]:
+    """Return those for the events of this bot: all but that for the events of Security Hub."""
+    return {name: one for name, one in rules_of(template, function).items() if name != "SecurityHubEvents"}
 
 
 def reaches(template: Template, function: str, event: Any) -> bool:
@@ -274,10 +279,10 @@ def test_rules_for_cloudtrail_are_on_the_default_bus(template: Template) -> None
 
 
 def test_rules_for_the_senders_are_on_the_bus_of_findings(template: Template) -> None:
-    """They match only events of this bot."""
+    """They match only events of this bot. One more rule has the events of Security Hub."""
     rules = template.of_type("AWS::Events::Rule")
     for function in SENDERS:
-        ((name, pattern),) = rules_of(template, function).items()
+        ((name, pattern),) = own_rules_of(template, function).items()
         assert rules[name]["EventBusName"] == {"Ref": "FindingsBus"}
         assert pattern["source"] == [SOURCE]
         assert set(pattern["detail-type"]) <= set(Transition)
@@ -326,11 +331,10 @@ def an_imported_finding(**changed: Any) -> Any:
     ],
 )
 def test_a_finding_that_a_person_closed_in_security_hub_is_read(
-    deployed: Callable[..., Template], changed: dict[str, Any], *, is_read: bool
+    template: Template, changed: dict[str, Any], *, is_read: bool
 ) -> None:
     """What the bot itself imports does not match: it is open, archived, or has its comment."""
-    stack = deployed(**EVERYTHING | {"TicketSystem": "securityhub"})
-    pattern = stack.of_type("AWS::Events::Rule")["SecurityHubEvents"]["EventPattern"]
+    pattern = template.of_type("AWS::Events::Rule")["SecurityHubEvents"]["EventPattern"]
     fields = pattern["detail"]["findings"]
     assert fields["ProductArn"][0]["Fn::Sub"].endswith(":product/${AWS::AccountId}/default")
     product = [an_imported_finding()["detail"]["findings"]["ProductArn"]]
@@ -342,7 +346,7 @@ def test_a_finding_that_a_person_closed_in_security_hub_is_read(
 def test_alerts_are_sent_for_every_transition_but_requests_of_people(template: Template, function: str) -> None:
     """What a person did needs no alert; a result does."""
     asked = {Transition.FIX_APPROVED, Transition.FIX_REJECTED, Transition.FIX_UNDO_REQUESTED}
-    ((_, pattern),) = rules_of(template, function).items()
+    ((_, pattern),) = own_rules_of(template, function).items()
     assert set(pattern["detail-type"]) == set(Transition) - asked
 
 
@@ -375,6 +379,7 @@ def test_changes_in_other_accounts_reach_no_checker(template: Template, directio
         ("FixMode", "auto", "ApplyFixFunction", True),
         ("TicketSystem", "none", "OpenTicketFunction", False),
         ("TicketSystem", "opsitem", "OpenTicketFunction", True),
+        ("ImportToSecurityHub", "true", "OpenTicketFunction", True),
     ],
 )
 def test_a_disabled_option_gets_no_events(

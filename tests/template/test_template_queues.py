@@ -167,7 +167,7 @@ def test_a_burst_does_not_use_all_of_the_accounts_concurrency(template: Template
 def test_a_rule_sends_to_a_queue_and_never_invokes_a_function(template: Template) -> None:
     """Direct invocations are lost in a burst. Undeliverable events go to the queue's dead-letter queue."""
     rules = template.of_type("AWS::Events::Rule")
-    assert len(rules) == 6
+    assert len(rules) == 7
     for name, rule in rules.items():
         (target,) = rule["Targets"]
         queue = template.resources[referred(target["Arn"])]
@@ -189,6 +189,7 @@ def queues_of_the_sweep(template: Template) -> set[str]:
     [
         ({}, {"ALERT_QUEUE_URL": "AlertQueue"}),
         ({"TicketSystem": "opsitem"}, {"ALERT_QUEUE_URL": "AlertQueue", "TICKET_QUEUE_URL": "TicketQueue"}),
+        ({"ImportToSecurityHub": "true"}, {"ALERT_QUEUE_URL": "AlertQueue", "TICKET_QUEUE_URL": "TicketQueue"}),
         ({"FixMode": "plan"}, {"ALERT_QUEUE_URL": "AlertQueue", "FIX_QUEUE_URL": "FixQueue"}),
     ],
 )
@@ -269,12 +270,23 @@ def test_a_queue_accepts_messages_only_from_its_own_rules(template: Template) ->
     assert opened == {queue for queue in template.of_type("AWS::SQS::Queue") if rules_with_target(template, queue)}
 
 
-def test_with_security_hub_its_rule_may_send_to_the_ticket_queue(deployed: Callable[..., Template]) -> None:
+@pytest.mark.parametrize(
+    ("system", "imports", "rules"),
+    [
+        ("opsitem", "false", ["TicketEvents"]),
+        ("opsitem", "true", ["SecurityHubEvents", "TicketEvents"]),
+        ("none", "true", ["SecurityHubEvents", "TicketEvents"]),
+        ("securityhub", "false", ["SecurityHubEvents", "TicketEvents"]),
+        ("securityhub", "true", ["SecurityHubEvents", "TicketEvents"]),
+    ],
+)
+def test_with_security_hub_its_rule_may_send_to_the_ticket_queue(
+    deployed: Callable[..., Template], system: str, imports: str, rules: list[str]
+) -> None:
     """Without Security Hub there is no such rule, and the policy names none."""
-    stack = deployed(**EVERYTHING | {"TicketSystem": "securityhub"})
+    stack = deployed(**EVERYTHING | {"TicketSystem": system, "ImportToSecurityHub": imports})
     test_a_queue_accepts_messages_only_from_its_own_rules(stack)
-    assert rules_with_target(stack, "TicketQueue") == ["SecurityHubEvents", "TicketEvents"]
-    assert rules_with_target(deployed(**EVERYTHING), "TicketQueue") == ["TicketEvents"]
+    assert rules_with_target(stack, "TicketQueue") == rules
 
 
 def denies(template: Template, sid: str) -> dict[str, dict[str, Any]]:

@@ -136,7 +136,7 @@ def _expected() -> dict[str, set[str]]:
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/target_findings")
         | uses("aws/tables/deliveries")
-        | uses("aws/tables/waiting")
+        | uses("aws/tables/waiting_for_digests")
         | uses("aws/tables/quotas")
         | {"dynamodb:DeleteItem"}  # a transaction of what waits deletes
         | uses("delivery/alerts/sns/channel")
@@ -146,9 +146,10 @@ def _expected() -> dict[str, set[str]]:
         | READ_CONFIGURATION
         | uses("aws/tables/finding_reader")
         | uses("aws/tables/deliveries")
-        | uses("aws/tables/waiting_findings")
+        | uses("aws/tables/waiting_for_tickets")
         | uses("aws/senders/event_queue")
         | uses("delivery/tickets/ops_item/system")
+        | uses("delivery/tickets/security_hub/system")
         | uses("aws/readers/secrets"),
         "ApplyFixFunction": OWN_LOGS
         | RECEIVE
@@ -336,7 +337,7 @@ def test_only_the_schedule_and_tests_of_channels_invoke_functions(
     found = {role for role in template.of_type("AWS::IAM::Role") if INVOKE in template.allowed(role)}
     assert found == {"MaintenanceScheduleRole", "ManageFindingsRole"}
     assert _on(template, "ManageFindingsRole", INVOKE) == ["OpenTicketFunction", "SendAlertFunction"]
-    without = deployed(TicketSystem="none", TicketSecretArns="")
+    without = deployed(TicketSystem="none", ImportToSecurityHub="false", TicketSecretArns="")
     assert _on(without, "ManageFindingsRole", INVOKE) == ["SendAlertFunction"]
     assert not without.environment_of("ManageFindingsFunction")["OPEN_TICKET_FUNCTION"]
     invoke, keep = (one for one in template.statements("MaintenanceScheduleRole") if one["Sid"] != "UseTheKey")
@@ -689,7 +690,8 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
             | write - {"dynamodb:UpdateItem"}  # as above
             | uses("aws/tables/maintenance")
             | uses("aws/tables/role_index", "is_complete"),
-            "DeliveriesTable": uses("aws/tables/waiting", "channels") | uses("aws/tables/quotas", "channels"),
+            "DeliveriesTable": uses("aws/tables/waiting_for_digests", "channels")
+            | uses("aws/tables/quotas", "channels"),
             "AlertQueue": uses("aws/senders/event_queue"),
             "TicketQueue": uses("aws/senders/event_queue"),
             **{queue: uses("aws/readers/dead_letters") for queue in DEAD_LETTER_QUEUES},
@@ -703,7 +705,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         "SendAlertRole": {
             "FindingsTable": uses("aws/tables/finding_reader") | uses("aws/tables/target_findings"),
             "DeliveriesTable": deliveries
-            | uses("aws/tables/waiting")
+            | uses("aws/tables/waiting_for_digests")
             | uses("aws/tables/quotas")
             | {"dynamodb:DeleteItem"},  # a transaction of it deletes
             "AlertQueue": RECEIVE,
@@ -714,7 +716,7 @@ def _on_own_resources() -> dict[str, dict[str, set[str]]]:
         },
         "OpenTicketRole": {
             "FindingsTable": uses("aws/tables/finding_reader"),
-            "DeliveriesTable": deliveries | uses("aws/tables/waiting_findings"),
+            "DeliveriesTable": deliveries | uses("aws/tables/waiting_for_tickets"),
             "TicketQueue": RECEIVE | uses("aws/senders/event_queue"),
             "TicketSecretArn": uses("aws/readers/secrets"),
             "TicketSecretArns": uses("aws/readers/secrets"),
@@ -852,17 +854,20 @@ def test_without_opscenter_tickets_have_no_permission_for_it(
 def test_with_security_hub_the_ticket_role_may_import_read_and_comment_findings(
     template: Template, deployed: Callable[..., Template]
 ) -> None:
-    """In place of what it may do with OpsItems. It can import only findings of the account itself."""
-    other = deployed(**{**template.values, "TicketSystem": "securityhub"})
-    before, after = template.allowed("OpenTicketRole"), other.allowed("OpenTicketRole")
-    assert after - before == uses("delivery/tickets/security_hub/system")
+    """Besides what it may do with OpsItems, or in place of it. It can import only findings of the account itself."""
+    without = deployed(**{**template.values, "ImportToSecurityHub": "false"})
+    other = deployed(**{**without.values, "TicketSystem": "securityhub"})
+    before, both, after = (one.allowed("OpenTicketRole") for one in (without, template, other))
+    assert both - before == after - before == uses("delivery/tickets/security_hub/system")
     assert before - after == uses("delivery/tickets/ops_item/system")
-    (statement,) = [one for one in other.statements("OpenTicketRole") if one["Sid"] == "ImportFindings"]
-    assert str(statement["Resource"]).endswith(":product/${AWS::AccountId}/default'}")
+    assert before < both
+    for one in (template, other):
+        (statement,) = [found for found in one.statements("OpenTicketRole") if found["Sid"] == "ImportFindings"]
+        assert str(statement["Resource"]).endswith(":product/${AWS::AccountId}/default'}")
 
 
 def test_with_security_hub_the_ticket_role_may_write_only_the_note_of_a_finding(
-    template: Template, deployed: Callable[..., Template]
+    template: Template,
 ) -> None:
     """Each other field of the request is denied: none of them may be in it.
 
@@ -878,8 +883,7 @@ def test_with_security_hub_the_ticket_role_may_write_only_the_note_of_a_finding(
     for name, shape in members.items():
         parts = ("key", "value") if shape.type_name == "map" else tuple(getattr(shape, "members", ()))
         fields |= {f"{name}.{part}" for part in parts} or {name}
-    other = deployed(**{**template.values, "TicketSystem": "securityhub"})
-    (statement,) = [one for one in other.statements("OpenTicketRole") if one["Sid"] == "CommentFindings"]
+    (statement,) = [one for one in template.statements("OpenTicketRole") if one["Sid"] == "CommentFindings"]
     denied = {f"securityhub:ASFFSyntaxPath/{field}": "true" for field in fields}
     assert statement["Condition"] == {"Null": denied}
 

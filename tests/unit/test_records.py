@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -119,3 +121,23 @@ def test_the_attributes_that_dataclasses_reads_are_created_once() -> None:
     first = dataclasses.fields(Named(second=2))
     assert all(one is other for one, other in zip(first, dataclasses.fields(Named(second=3)), strict=True))
     assert dataclasses.replace(Named(second=2), first=3) == Named(first=3, second=2)
+
+
+def test_the_initializer_is_generated_at_the_first_call() -> None:
+    """By whichever thread is first; afterwards the generated one is the class's own."""
+
+    @record
+    class Made:
+        value: int
+
+    first = Made.__init__
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(Made, range(200)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert [one.value for one in made] == list(range(200))
+    assert Made.__init__ is not first
+    assert Made.__init__.__code__.co_varnames[:2] == ("self", "value")

@@ -10,7 +10,7 @@ PermissionGuardError
 │   ├── DeliveryError       an alert channel, a ticket system or a queue did not accept it
 │   │   ├── DeliveryLimitError  because of a limit that lasts longer than the queue's retries
 │   │   └── DeliveryUnclearError  it may have been done: the request was sent, and no response says so
-│   ├── ChannelLimitError   an alert channel has got as many messages as its limit allows
+│   ├── ChannelLimitError   an alert channel got as many messages as its limit allows
 │   ├── DeliveryBusyError   another invocation is delivering the same finding to the same channel
 │   ├── ConflictError       another writer changed the same item first
 │   ├── FixNotVisibleError  a fix was applied, and AWS does not show it yet
@@ -105,7 +105,7 @@ class DeliveryUnclearError(DeliveryError):
 
 
 class ChannelLimitError(RetryableError):
-    """An alert channel has got as many messages as its limit allows, so that this one was not sent."""
+    """An alert channel got as many messages as its limit allows, so that this one was not sent."""
 
 
 class DeliveryBusyError(RetryableError):

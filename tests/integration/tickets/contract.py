@@ -22,7 +22,7 @@ from permission_guard.delivery.tickets.base import (
 from permission_guard.delivery.tickets.review import review_ticket
 from permission_guard.delivery.tickets.routed import NamedSystem
 from permission_guard.delivery.tickets.samples import open_samples
-from permission_guard.delivery.tickets.summary import Summary, Waiting, WaitingEnd
+from permission_guard.delivery.tickets.summary import Summary, WaitingEnd, WaitingForTicket
 from permission_guard.model.destinations import Destination, DestinationKind, Outcome
 from permission_guard.model.findings import Finding, Status, Transition
 from permission_guard.records import record
@@ -62,7 +62,7 @@ TEST = AlertTest(
     region="us-east-1",
 )
 
-WAITING = Waiting.of(OPENED, datetime(2026, 12, 1, tzinfo=UTC))
+WAITING = WaitingForTicket.of(OPENED, datetime(2026, 12, 1, tzinfo=UTC))
 """A finding that waits for a ticket."""
 
 

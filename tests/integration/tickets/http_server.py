@@ -52,16 +52,21 @@ class Answer:
 
 
 class Vendor:
-    """The vendor's side. `answer` handles requests; a failure is sent instead of the next answer it applies to."""
+    """The vendor's side. `answer` handles requests; a failure is sent instead of the next answer it applies to.
+
+    `times` are when the requests came, in seconds since 1970.
+    """
 
     def __init__(self, answer: Callable[[Request], Answer]) -> None:
         self._answer = answer
         self.requests: list[Request] = []
+        self.times: list[float] = []
         self.failures: list[Answer] = []
         self.fails: Callable[[Request], bool] = lambda _request: True
 
     def respond(self, request: Request) -> Answer:
         self.requests.append(request)
+        self.times.append(time.time())
         if self.failures and self.fails(request):
             failure = self.failures.pop(0)
             if failure.is_done:

@@ -79,3 +79,15 @@ def test_importing_the_wiring_creates_no_client() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_prompt_client_takes_at_most_seventeen_seconds_for_a_call(made: list[tuple[str, Config]]) -> None:
+    """Two attempts, each with its own limits for the connection and the answer, and a second between them."""
+    clients._prompt_client.cache_clear()
+    assert clients.prompt_client("ssm") is clients.prompt_client("ssm")
+    ((service, config),) = made
+    clients._prompt_client.cache_clear()
+    settings = vars(config)
+    attempts = settings["retries"]["total_max_attempts"]
+    assert service == "ssm"
+    assert attempts * (settings["connect_timeout"] + settings["read_timeout"]) + attempts - 1 <= 17

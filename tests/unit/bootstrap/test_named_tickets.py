@@ -123,5 +123,10 @@ def test_a_deployment_has_its_own_system_first_and_then_the_named_ones() -> None
         "crew",
         "shop",
     ]
+    both = replace(settings, ticket_system="opsitem", imports_to_security_hub=True)
+    systems = systems_for(both, config, clients.append)
+    assert [one.name for one in systems] == ["opsitem", "securityhub", "crew", "shop"]
+    assert [one.make().name for one in systems[:2]] == ["opsitem", "securityhub"]
+    assert clients == ["ssm", "securityhub"]
     with pytest.raises(ConfigurationError, match="TicketSystem is 'jurassic'"):
         systems_for(replace(settings, ticket_system="jurassic"), config, clients.append)

@@ -10,22 +10,36 @@ import pytest
 
 from permission_guard.bootstrap import alerts, tickets
 from permission_guard.bootstrap import patience as root
+from permission_guard.config.destinations import Channel, ChannelType
 from permission_guard.config.document import GuardConfig
+from permission_guard.delivery.alerts.channel import shows_all
 from permission_guard.delivery.patience import Patience, PatientChannel, PatientSession
 from tests.paths import REPOSITORY
 from tests.unit.delivery.alerts.test_base import settings_of
+from tests.unit.delivery.test_waiting_digests import digest_of, waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:alerts"
 
 
 def test_every_channel_and_every_request_is_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """So none is tried in vain."""
     monkeypatch.setattr(alerts, "client", lambda _service: None)
-    settings = settings_of("arn:aws:sns:us-east-1:123456789012:alerts")
+    settings = settings_of(TOPIC)
     assert [type(one) for one in alerts.all_channels(settings, GuardConfig())] == [PatientChannel]
     assert [type(one) for one in alerts._channels(settings)] == [PatientChannel]
     assert isinstance(tickets._session(), PatientSession)
+
+
+def test_a_deployed_channel_says_what_it_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Amazon Q has room for about fifty findings; a digest of ninety would lose the others."""
+    monkeypatch.setattr(alerts, "client", lambda _service: None)
+    config = GuardConfig(channels={"chat": Channel(type=ChannelType.AMAZON_Q, topic=f"{TOPIC}-chat")})
+    (chat,) = [one for one in alerts.all_channels(settings_of(TOPIC), config) if one.name == "chat"]
+    digests = [digest_of([waits(number) for number in range(count)]).message for count in (5, 90)]
+    assert [shows_all(chat, digest) for digest in digests] == [True, False]
 
 
 def test_waiting_messages_end_with_the_time_of_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:

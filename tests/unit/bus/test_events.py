@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from permission_guard.bus.events import BusEvent, event_body, read_event
+from permission_guard.bus.events import BusEvent, event_body
 from permission_guard.errors import MalformedEventError
 from permission_guard.model.findings import Transition
 from permission_guard.model.targets import NamedRole
+from tests.bus_messages import read_event
 from tests.fakes import FINDING_ID, FUNCTION_ARN, ROLE_ARN, a_finding
 
 DOCUMENT = a_finding().to_document()

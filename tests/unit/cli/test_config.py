@@ -300,3 +300,41 @@ def test_an_expired_exception_is_shown_as_such_and_is_not_valid() -> None:
     code, _, errors = run("validate", "-", stdin=expired)
     assert code == 2
     assert '"2026-01-01" is in the past' in errors
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "grace_period_seconds: 7",
+        "alerts: {min_severity: high}",
+        "alerts: {limit: {messages: 7}}",
+        "alerts: {limit: {minutes: 7}}",
+        "alerts: {digest: daily}",
+        "alerts: {digest_hour: 9}",
+        "tickets: {min_severity: high}",
+        "tickets: {limit: {tickets: 7}}",
+        "tickets: {limit: {hours: 7}}",
+        "fixes: {mode: plan}",
+        "fixes: {policies: own}",
+        "fixes: {simulate: true}",
+        "fixes: {enable_mappings: true}",
+        "fixes: {no_external_sources: [orders]}",
+        "fixes: {watch_hours: 7}",
+        "baseline: alert-each",
+    ],
+)
+def test_show_has_every_setting(tmp_path: Path, document: str) -> None:
+    """Whoever changes one sees the change."""
+    (tmp_path / "guard.yaml").write_text("version: 1\n")
+    before = run("show")
+    (tmp_path / "guard.yaml").write_text(document)
+    after = run("show")
+    assert (before[0], after[0]) == (0, 0)
+    assert before[1] != after[1]
+
+
+def test_the_starting_file_explains_the_keys_of_limits() -> None:
+    """Each on a line of its own."""
+    text = starting_file(datetime(2026, 11, 29, 12, tzinfo=UTC))
+    assert "    # In how many minutes.\n    minutes: 10\n" in text
+    assert "    hours: 24\n" in text

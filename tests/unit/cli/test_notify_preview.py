@@ -86,10 +86,19 @@ def test_a_configuration_gives_names_and_says_where_the_finding_goes(guard: str)
     code, output = run("PG201", "--config", guard, "--channel", "payments")
     assert code == 0
     assert "Channels of this finding: the stack's own, payments\n" in output
-    assert "Tickets of this finding: the stack's own, shop\n" in output
+    assert "Ticket systems of this finding: the stack's own, shop\n" in output
     assert '"type": "header"' in output
     _, other = run("PG101", "--config", guard, "--channel", "shop", "--format", "json")
     assert (json.loads(other)["type"], json.loads(other)["channels"]) == ("jira", ["the stack's own"])
+
+
+def test_a_route_that_names_only_an_own_system_leaves_the_others_out(tmp_path: Path) -> None:
+    """A stack refuses a route that names one that it does not have."""
+    path = tmp_path / "guard.yaml"
+    path.write_text("routes: [{id: low, rules: [PG201], tickets: [securityhub], channels: [slack], only: true}]")
+    code, output = run("PG201", "--config", str(path))
+    assert code == 0
+    assert "Channels of this finding: slack\nTicket systems of this finding: securityhub\n" in output
 
 
 @pytest.mark.parametrize(
@@ -112,7 +121,7 @@ def test_a_file_that_is_no_finding_is_refused(tmp_path: Path, content: str) -> N
     file = tmp_path / "other.json"
     file.write_text(content)
     code, output = run(str(file))
-    assert (code, "is no finding as" in output) == (2, True)
+    assert (code, "is not a finding, as" in output) == (2, True)
 
 
 def test_names_of_others_do_not_control_the_terminal(tmp_path: Path) -> None:

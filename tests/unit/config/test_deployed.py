@@ -39,7 +39,7 @@ def test_tickets_need_a_ticket_system() -> None:
     with pytest.raises(ConfigurationDocumentError) as refused:
         validate_for(to_deploy(CONFIG), WITHOUT, now=NOW)
     assert str(refused.value) == (
-        "tickets: no ticket system is deployed. Deploy one with the parameter TicketSystem, or remove this key."
+        "tickets: no ticket system is deployed. Set TicketSystem or ImportToSecurityHub, or remove this key."
     )
     assert validate_for(to_deploy(GuardConfig()), WITHOUT, now=NOW) == GuardConfig()
 
@@ -81,6 +81,28 @@ def test_what_the_senders_may_not_use_is_refused_before_they_fail() -> None:
         "routes[0].channels: the stack has no Slack channel of its own. Set SlackSecretArn, or remove slack.",
         "routes[0].tickets: opsitem is not deployed: TicketSystem is jira. Remove it, or deploy it.",
     ]
+
+
+def test_a_route_names_security_hub_if_the_stack_imports_findings() -> None:
+    """Besides the ticket system of the stack, or without one."""
+    routed = GuardConfig(
+        routes=(Route(id="all", tickets=("securityhub",)),), tickets=Tickets(min_severity=Severity.LOW)
+    )
+    for system in ("none", "opsitem", "securityhub"):
+        settings = ValidationSettings.from_environment({"TICKET_SYSTEM": system, "IMPORT_TO_SECURITY_HUB": "true"})
+        assert validate_for(to_deploy(routed), settings, now=NOW) == routed
+    with pytest.raises(ConfigurationDocumentError) as refused:
+        validate_for(to_deploy(routed), ValidationSettings("opsitem"), now=NOW)
+    assert str(refused.value) == (
+        "routes[0].tickets: securityhub is not deployed: TicketSystem is opsitem, and ImportToSecurityHub is false. "
+        "Remove it, or deploy it."
+    )
+
+
+def test_tickets_are_accepted_if_the_stack_only_imports_findings() -> None:
+    """Security Hub is a ticket system."""
+    settings = ValidationSettings("none", imports_to_security_hub=True)
+    assert validate_for(to_deploy(CONFIG), settings, now=NOW) == CONFIG
 
 
 def test_what_the_parameters_of_the_stack_have_is_accepted() -> None:

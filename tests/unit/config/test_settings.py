@@ -159,6 +159,24 @@ def test_the_mode_auto_only_restores_unless_it_is_told_otherwise(value: str | No
         FixSettings.from_environment({**WHOLE[FixSettings], "AUTO_FIX": "all"})
 
 
+@pytest.mark.parametrize(
+    ("system", "imports", "own"),
+    [
+        ("none", "false", ()),
+        ("none", "true", ("securityhub",)),
+        ("opsitem", "", ("opsitem",)),
+        ("opsitem", "true", ("opsitem", "securityhub")),
+        ("securityhub", "false", ("securityhub",)),
+        ("securityhub", "true", ("securityhub",)),
+    ],
+)
+def test_security_hub_is_a_ticket_system_besides_the_other(system: str, imports: str, own: tuple[str, ...]) -> None:
+    """The validator of documents knows the same names. Each is there once."""
+    environment = {"TICKET_SYSTEM": system, "IMPORT_TO_SECURITY_HUB": imports}
+    assert TicketSettings.from_environment({**WHOLE[TicketSettings], **environment}).own_systems == own
+    assert ValidationSettings.from_environment(environment).own_ticket_systems == own
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "10000", "1.5", "0x10", ""])
 def test_an_invalid_limit_is_rejected(limit: str) -> None:
     """So is 0: FixMode off disables fixes."""

@@ -29,26 +29,34 @@ HOSTILE: Final = (
     "<!channel> @here <https://evil.example|click> [click](https://evil.example) ![x](y) <script>alert(1)</script> "
     "*bold* _it_ ~s~ `code` ```fence``` & &lt; # | \x1b\r\n\u202e :boom: 🚀"
 )
-HOSTILE_FINDING: Final = replace(
-    OPENED,
-    title=HOSTILE,
-    reason=HOSTILE,
-    impact=HOSTILE,
-    resolution=HOSTILE,
-    subject=HOSTILE,
-    rule_name=HOSTILE,
-    region=HOSTILE,
-    function_arn=f"arn:aws:lambda:us-east-1:123456789012:function:{HOSTILE}",
-    evidence={HOSTILE: HOSTILE, "statement": {"Sid": HOSTILE}, "list": [HOSTILE]},
-    remedies=(Remedy(HOSTILE, HOSTILE, changes=HOSTILE, step=HOSTILE),),
-    event_ids=(HOSTILE,),
-    changed_by=HOSTILE,
-    changed_from=HOSTILE,
-    changed_with=HOSTILE,
-    changed_event=HOSTILE,
-    changed_in=HOSTILE,
-    tags={"owner": HOSTILE},
-)
+
+
+def with_texts(text: str) -> Finding:
+    """Return a finding each of whose texts is this one."""
+    return replace(
+        OPENED,
+        title=text,
+        reason=text,
+        impact=text,
+        resolution=text,
+        subject=text,
+        rule_name=text,
+        region=text,
+        function_arn=f"arn:aws:lambda:us-east-1:123456789012:function:{text}",
+        functions=(text,),
+        evidence={text: text, "statement": {"Sid": text}, "list": [text]},
+        remedies=(Remedy(text, text, changes=text, step=text),),
+        event_ids=(text,),
+        changed_by=text,
+        changed_from=text,
+        changed_with=text,
+        changed_event=text,
+        changed_in=text,
+        tags={"owner": text},
+    )
+
+
+HOSTILE_FINDING: Final = with_texts(HOSTILE)
 HUGE_FINDING: Final = replace(
     OPENED,
     title="<" * 5_000,

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.quotas import QuotaTable
-from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.aws.tables.waiting_for_digests import WaitingForDigestsTable
 from permission_guard.config.document import AlertLimit
 from permission_guard.delivery.alerts.waiting import WaitingSender
 from permission_guard.delivery.limits import ChannelLimits
 from tests.fakes import ACCOUNT, REGION
 from tests.in_memory.aws import InMemoryAws
+from tests.stack_tables import DELIVERIES_TABLE
+from tests.unit.delivery.channels import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,30 +25,23 @@ if TYPE_CHECKING:
     from permission_guard.model.digests import Digest
 
 START: Final = datetime(2026, 11, 20, 9, tzinfo=UTC)
-TABLE: Final = "deliveries"
+TABLE: Final = DELIVERIES_TABLE["TableName"]
 COMMAND: Final = "permission-guard findings list --stack-name permission-guard --region us-east-1"
 
 
-class Channel:
-    """A channel that keeps its messages with their times, and raises the given errors before it accepts one."""
+class TimedChannel(Channel):
+    """A channel that keeps the times of its messages, too."""
 
     def __init__(self, deliveries: Deliveries, name: str = "sns", *failures: Exception) -> None:
-        self.name = name
-        self.failures = list(failures)
-        self.messages: list[Message] = []
+        super().__init__(name, *failures)
         self.times: list[datetime] = []
         self._deliveries = deliveries
 
     def send(self, message: Message, reference: str | None) -> str | None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.messages.append(message)
+        """Accept a message."""
+        reference = super().send(message, reference)
         self.times.append(self._deliveries.now)
-        return None
-
-    @property
-    def titles(self) -> list[str]:
-        return [message.title for message in self.messages]
+        return reference
 
 
 class Deliveries:
@@ -56,19 +51,11 @@ class Deliveries:
         self.now = START
         self.limit = limit or AlertLimit(messages=3, minutes=10)
         self.dynamodb: Any = InMemoryAws().client("dynamodb")
-        self.dynamodb.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("finding_id", "channel")],
-            KeySchema=[
-                {"AttributeName": "finding_id", "KeyType": "HASH"},
-                {"AttributeName": "channel", "KeyType": "RANGE"},
-            ],
-        )
+        self.dynamodb.create_table(**DELIVERIES_TABLE)
         client: Any = self.dynamodb
         self.ledger = DeliveryTable(client, TABLE)
         self.quota = QuotaTable(client, TABLE)
-        self.waiting = WaitingTable(client, TABLE, wait=lambda _seconds: None)
+        self.waiting = WaitingForDigestsTable(client, TABLE, wait=lambda _seconds: None)
         self.digests: dict[str, Digest] = {}
 
     @property

@@ -15,7 +15,7 @@ from permission_guard.findings.baseline import Baseline, BaselineStatus
 from permission_guard.findings.lifecycle import advanced
 from permission_guard.model.findings import Finding, FixRecord, FixResult, Status, Transition
 from tests.fakes import NOW, a_finding
-from tests.unit.delivery.alerts.test_base import Channel
+from tests.unit.delivery.channels import Channel
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 from tests.unit.delivery.tickets.test_base import Tickets
 
@@ -76,7 +76,7 @@ def test_an_end_that_is_not_announced_does_not_hide_the_one_before_it(ends: tupl
     ledger, channel = MemoryLedger(), Channel("sns")
     for finding in (opened, second, second, first, second):
         send(finding, lambda: second, [channel], ledger)
-    assert channel.sent == [opened.revision, first.revision]
+    assert channel.revisions == [opened.revision, first.revision]
     assert (ledger.expires_at is not None) is (second.status is Status.RESOLVED)
 
 

@@ -10,18 +10,23 @@ import pytest
 
 from permission_guard.bus.batch import process_batch
 from permission_guard.delivery.alerts.base import send
+from permission_guard.delivery.alerts.channel import shows_all
 from permission_guard.delivery.http.session import HttpError, HttpResponse
-from permission_guard.delivery.patience import Patience, PatientChannel, PatientSession
+from permission_guard.delivery.patience import Patience, PatientChannel, PatientSession, PatientTickets
+from permission_guard.delivery.tickets.base import follow
 from permission_guard.errors import DeliveryError
 from tests.unit.delivery.examples import OPENED
 from tests.unit.delivery.memory_ledger import unread
 from tests.unit.delivery.memory_limits import Deliveries
+from tests.unit.delivery.tickets.test_base import Tickets as MemoryTickets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from permission_guard.bus.events import BusEvent
     from permission_guard.delivery.message import Message
+    from permission_guard.delivery.tickets.base import Ticket
+    from permission_guard.delivery.tickets.summary import Ticketed
     from tests.unit.conftest import Logged
 
 SILENT = ("a", "b", "c", "d")
@@ -167,6 +172,19 @@ def test_a_channel_keeps_its_threads() -> None:
     assert PatientChannel(Channel("a", Deliveries()), Patience()).has_threads
 
 
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_channel_still_says_what_it_does_not_show(shows: bool) -> None:
+    """What it would leave out of a digest waits for the next one."""
+
+    class SmallChannel(Channel):
+        def shows_all(self, message: Message) -> bool:
+            return shows
+
+    message: Any = None  # it does not read it
+    assert shows_all(PatientChannel(SmallChannel("a", Deliveries()), Patience()), message) is shows
+    assert shows_all(PatientChannel(Channel("a", Deliveries()), Patience()), message)
+
+
 class Session:
     """A session without a response from the host `silent.example`."""
 
@@ -193,10 +211,62 @@ def test_a_silent_ticket_system_is_asked_again_after_a_minute() -> None:
     with pytest.raises(HttpError):
         session.request("GET", "https://silent.example/1", **options)
     network.now += 59
-    with pytest.raises(DeliveryError, match="not tried: it did not answer less than a minute ago"):
+    with pytest.raises(DeliveryError, match="not tried: its last try, less than a minute ago, got no answer"):
         session.request("GET", "https://silent.example/2", **options)
     assert session.request("GET", "https://other.example/", **options).status == 200
     network.now += 1
     with pytest.raises(HttpError):
         session.request("GET", "https://silent.example/3", **options)
     assert network.hosts == ["silent.example", "other.example", "silent.example"]
+
+
+class Tickets(MemoryTickets):
+    """A ticket system whose calls fail after some seconds."""
+
+    def __init__(self, name: str, deliveries: Deliveries, seconds: float = 0.0) -> None:
+        super().__init__(name)
+        self.seconds = seconds
+        self.tries = 0
+        self._deliveries = deliveries
+
+    def find(self, about: Ticketed) -> Ticket | None:
+        self.tries += 1
+        self._deliveries.later(seconds=self.seconds or 0.1)
+        if self.seconds:
+            raise DeliveryError("no response")
+        return super().find(about)
+
+
+def test_a_silent_ticket_system_of_aws_is_tried_once_for_all_messages() -> None:
+    """The other system gets its tickets in time, and the silent one its own when it answers."""
+    deliveries = Deliveries()
+    silent, healthy = Tickets("opsitem", deliveries, 17.0), Tickets("securityhub", deliveries)
+    began = deliveries.now
+
+    def now() -> float:
+        return deliveries.now.timestamp()
+
+    patience = Patience(now, now)
+    patience.begin(lambda: 60_000 - int((deliveries.now - began).total_seconds() * 1000))
+    for finding in FINDINGS.values():
+        assert patience.begin_message(1)
+        with pytest.raises(DeliveryError):
+            follow(PatientTickets(silent, patience), finding, None)
+        follow(PatientTickets(healthy, patience), finding, None)
+    assert (silent.tries, len(healthy.held)) == (1, 3)
+    assert (deliveries.now - began).total_seconds() < 20
+    silent.seconds = 0.0
+    deliveries.later(seconds=61)
+    patience.begin(lambda: 60_000)
+    follow(PatientTickets(silent, patience), OPENED, None)
+    assert len(silent.held) == 1
+
+
+def test_no_ticket_is_written_with_too_little_time() -> None:
+    """It would be written and not recorded."""
+    tickets = Tickets("opsitem", Deliveries())
+    patience = Patience()
+    patience.begin(lambda: 18_999)
+    with pytest.raises(DeliveryError, match="not tried: too little of the function's time is left"):
+        PatientTickets(tickets, patience).open(OPENED)
+    assert tickets.held == {}

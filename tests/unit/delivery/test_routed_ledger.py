@@ -17,13 +17,13 @@ from permission_guard.errors import ConfigurationError, DeliveryError
 from permission_guard.model.findings import Finding, PastTransition, Status, Transition
 from permission_guard.model.verdicts import Severity
 from tests.paths import FINDINGS
+from tests.unit.delivery.channels import Channel
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from permission_guard.delivery.alerts.channel import AlertChannel
-    from permission_guard.delivery.message import Message
     from permission_guard.model.targets import FindingTarget
 
 OPENED: Final = replace(
@@ -37,18 +37,6 @@ RESOLVED: Final = replace(
     history=(PastTransition(revision=1, transition=Transition.OPENED, at=OPENED.opened_at),),
 )
 HIGH: Final = Route(id="high", severities=(Severity.HIGH,), channels=("payments",))
-
-
-class Channel:
-    """Keeps the keys of its messages."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.sent: list[str] = []
-
-    def send(self, message: Message, reference: str | None) -> None:
-        """Accept a message, without a reference."""
-        self.sent.append(message.key)
 
 
 class Groups:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,10 +13,8 @@ from permission_guard.delivery.ledger import DeliveryOutcome, DeliveryResult
 from permission_guard.delivery.samples import at_the_same_time, send_test, sent
 from permission_guard.errors import DeliveryError
 from permission_guard.model.destinations import Destination, DestinationKind, DestinationResult, Outcome
+from tests.unit.delivery.channels import Channel
 from tests.unit.delivery.memory_ledger import MemoryLedger
-
-if TYPE_CHECKING:
-    from permission_guard.delivery.message import Message
 
 JANE = "arn:aws:sts::123456789012:assumed-role/platform/jane"
 TEST = AlertTest(id="0" * 32, by=JANE, at="2026-11-20T09:30:00+00:00", account="123456789012", region="us-east-1")
@@ -26,21 +23,6 @@ TEST = AlertTest(id="0" * 32, by=JANE, at="2026-11-20T09:30:00+00:00", account="
 def destination(name: str) -> Destination:
     """Return an alert channel."""
     return Destination(name=name, type="sns", kind=DestinationKind.ALERTS)
-
-
-class Channel:
-    """A channel that raises the given errors, one for each send, before it accepts a message."""
-
-    def __init__(self, name: str, *failures: Exception) -> None:
-        self.name = name
-        self.failures = list(failures)
-        self.sent: list[str] = []
-
-    def send(self, message: Message, reference: str | None) -> str | None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.sent.append(message.key)
-        return f"{self.name}-1"
 
 
 def tried(ledger: MemoryLedger, *channels: Channel, test: AlertTest = TEST) -> list[tuple[str, str, str, str]]:

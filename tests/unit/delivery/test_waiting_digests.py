@@ -87,7 +87,7 @@ def test_the_worst_come_first_and_what_is_over_last() -> None:
     made = digest_of([over, low, other, elsewhere, critical])
     assert [part.title.split()[-1] for part in made.digest.parts] == ["2", "1", "1", "1"]
     assert [one.id for one in made.items] == [one.id for one in (critical, low, elsewhere, other, over)]
-    assert made.digest.parts[-1].title.startswith("Over: ")
+    assert made.digest.parts[-1].title.startswith("No action needed: ")
     assert made.digest.parts[-1].lines == (f"{OPENED.title} (resolved; {over.id})",)
 
 
@@ -167,6 +167,14 @@ def test_amazon_q_shows_every_finding_of_a_digest(title: str) -> None:
         assert all(item.id in shown for item in made.items)
         items = [one for one in items if one not in made.items]
     assert len(sizes) > 1
+
+
+def test_amazon_q_gets_a_full_digest_of_usual_titles() -> None:
+    """Its text is full, so that a flood takes few messages: no list is longer than what it shows of one."""
+    client: Any = None  # nothing is sent
+    channel = AmazonQChannel(client, "arn:aws:sns:us-east-1:1:chat", name="chat")
+    made = digest_of([waits(number) for number in range(500)], shows_all=partial(shows_all, channel))
+    assert len(made.items) > 60
 
 
 def test_a_digest_that_is_not_the_last_one_says_how_many_follow() -> None:

@@ -19,7 +19,8 @@ from permission_guard.model import limits
 from permission_guard.model.role_permissions import RoleChange
 from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
 from tests import aws_limits
-from tests.fakes import ACCOUNT, NOW, TABLE_NAME, TARGET, a_finding
+from tests.fakes import ACCOUNT, NOW, TARGET, a_finding
+from tests.stack_tables import TABLE_NAME
 from tests.unit.model.filled import Client, Sent, filled, findings, functions
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from permission_guard.model.role_permissions import Permission
 from permission_guard.model.targets import Direction, RoleTarget
 from permission_guard.model.verdicts import Remedy
 from tests import aws_limits
-from tests.fakes import ACCOUNT, NOW, REGION, ROLE_ARN, TABLE_NAME, TARGET, a_finding
+from tests.fakes import ACCOUNT, NOW, REGION, ROLE_ARN, TARGET, a_finding
+from tests.stack_tables import TABLE_NAME
 from tests.unit.model.filled import Client, Sent, filled, of_size
 from tests.unit.model.shortened_amazon_q import SHORTENED_AMAZON_Q
 from tests.unit.model.shortened_tickets import SHORTENED_TICKETS, product_field

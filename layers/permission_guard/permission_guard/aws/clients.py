@@ -47,9 +47,12 @@ CONFIG = Config(
 """The configuration of all clients: measured in decision 20.
 
 Lambda's control plane allows 15 calls a second per account for all callers together. Between its attempts a throttled
-call waits 15 seconds in total at most (1, 2, 4 and 8, each times a random share). So neither throttling nor a hanging
-connection uses up the function's time: the message returns to its queue instead.
+call waits 15 seconds in total at most (1, 2, 4 and 8, each times a random share). A connection that hangs five times
+takes longer than a checker has: `TIME_LIMIT` then ends the call, and the message returns to its queue.
 """
+
+_PROMPT = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=5))
+"""At most 17 seconds for a call: two attempts of 8, and the wait between them."""
 
 _CREATING = Lock()
 """boto3's default session is not safe for threads that create clients at the same time."""
@@ -118,6 +121,11 @@ def patient_client(service: str, seconds: int) -> Any:
     return _patient_client(service, seconds)
 
 
+def prompt_client(service: str) -> Any:
+    """Return a client whose calls take at most 17 seconds, one per execution environment."""
+    return _prompt_client(service)
+
+
 def client_as(service: str, *, profile: str | None, region: str | None) -> Any:
     """Return a client with the credentials of a profile, or of the environment, for the command line.
 
@@ -135,6 +143,11 @@ def client_as(service: str, *, profile: str | None, region: str | None) -> Any:
 @cache
 def _client(service: str) -> Any:
     return _created(service, CONFIG)
+
+
+@cache
+def _prompt_client(service: str) -> Any:
+    return _created(service, _PROMPT)
 
 
 @cache

@@ -11,7 +11,7 @@ from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
 from permission_guard.aws.tables.quotas import QuotaTable
 from permission_guard.aws.tables.target_findings import TargetFindings
-from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.aws.tables.waiting_for_digests import WaitingForDigestsTable
 from permission_guard.bootstrap.commands import list_command
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_channels import named_channels
@@ -95,7 +95,7 @@ def waiting_sender(
         config.alerts.limit,
         channel_limits(settings, config),
         DeliveryTable(dynamodb, settings.deliveries_table),
-        WaitingTable(dynamodb, settings.deliveries_table),
+        WaitingForDigestsTable(dynamodb, settings.deliveries_table),
         DigestReader(dynamodb, settings.findings_table),
         account=account,
         region=region,
@@ -115,7 +115,7 @@ def waiting_sender(
 def channel_limits(settings: AlertSettings, config: GuardConfig) -> ChannelLimits:
     """Return the limits of all channels."""
     dynamodb, table = client("dynamodb"), settings.deliveries_table
-    return ChannelLimits(config.alerts.limit, QuotaTable(dynamodb, table), WaitingTable(dynamodb, table))
+    return ChannelLimits(config.alerts.limit, QuotaTable(dynamodb, table), WaitingForDigestsTable(dynamodb, table))
 
 
 @latest

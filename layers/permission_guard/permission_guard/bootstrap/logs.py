@@ -1,4 +1,7 @@
-"""The logger of each Lambda function."""
+"""The logger and the metrics of each Lambda function.
+
+Functions take both from here, so that `bootstrap` is imported before Powertools and boto3: it keeps cold starts short.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+COUNT: Final = MetricUnit.Count
 
 MAX_LINE: Final = 16_384
 """The longest line, in characters: what is logged costs money, and names and messages come from others."""
@@ -28,6 +34,11 @@ def function_logger(name: str) -> Logger:
     A line with an unpaired surrogate cannot be encoded, and would be lost.
     """
     return Logger(service=name, json_serializer=log_line)
+
+
+def function_metrics(name: str) -> Metrics:
+    """Return the metrics of a function."""
+    return Metrics(namespace="PermissionGuard", service=name)
 
 
 def log_line(entry: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.findings import FindingsTable
 from permission_guard.aws.tables.maintenance import MaintenanceTable
 from permission_guard.aws.tables.role_index import RoleIndex
-from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.aws.tables.waiting_for_digests import WaitingForDigestsTable
 from permission_guard.bootstrap.commands import list_command
 from permission_guard.bootstrap.configuration import logged_configuration
 from permission_guard.clock import utc_now
@@ -39,7 +39,7 @@ def maintainer(
         RoleIndex(dynamodb, table, FunctionReader(client("lambda"))),
         EventQueue(client("sqs"), settings.alert_queue_url),
         MetricReader(client("cloudwatch")),
-        waiting=WaitingTable(dynamodb, settings.deliveries_table),
+        waiting=WaitingForDigestsTable(dynamodb, settings.deliveries_table),
         dead_letters=DeadLetters(client("sqs"), settings.dead_letter_queue_urls),
         config=partial(logged_configuration, configuration, logger, metrics),
         clock=utc_now,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.aws.clients import client
+from permission_guard.aws.clients import client, prompt_client
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.bootstrap.configuration import configuration_or_reason
 from permission_guard.bootstrap.threads import thread_pool
@@ -32,13 +32,13 @@ def ticket_results(
 ) -> list[DestinationResult]:
     """Open a test ticket in every system, and close it; return what became of it in each.
 
-    If the configuration cannot be read, the stack's own system is tried, and one more result says why the others are
+    If the configuration cannot be read, the stack's own systems are tried, and one more result says why the others are
     not. ConfigurationError for an invalid setting.
     """
     settings = TicketSettings.from_environment(environment)
     read, problem = configuration_or_reason(environment, logger, metrics)
     config = read or GuardConfig()
-    systems = [(_destination(one.name, settings, config), one) for one in systems_for(settings, config, client)]
+    systems = [(_destination(one.name, settings, config), one) for one in systems_for(settings, config, prompt_client)]
     results = open_samples(test, systems, DeliveryTable(client("dynamodb"), settings.deliveries_table), thread_pool)
     if read is None:
         results.append(failed(_NAMED, f"the ticket systems that it names were not tried: {problem}"))
@@ -52,6 +52,6 @@ def _destination(name: str, settings: TicketSettings, config: GuardConfig) -> De
         name=name,
         type=str(named.type) if named else name,
         kind=DestinationKind.TICKETS,
-        is_default=name == settings.ticket_system,
+        is_default=name in settings.own_systems,
         routes=tuple(route.id for route in config.routes if name in route.tickets),
     )

@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from permission_guard.aws.clients import client
+from permission_guard.aws.clients import client, prompt_client
 from permission_guard.aws.senders.event_queue import EventQueue
 from permission_guard.aws.tables.deliveries import DeliveryTable
 from permission_guard.aws.tables.finding_reader import FindingReader
 from permission_guard.aws.tables.maintenance import DigestReader
-from permission_guard.aws.tables.waiting_findings import WaitingTable
+from permission_guard.aws.tables.waiting_for_tickets import WaitingForTicketsTable
 from permission_guard.bootstrap.configuration import latest
 from permission_guard.bootstrap.named_tickets import named_systems, outside_aws
 from permission_guard.bootstrap.patience import patience
 from permission_guard.config.settings import TicketSettings
-from permission_guard.delivery.patience import PatientSession
+from permission_guard.delivery.patience import PatientSession, PatientTickets
 from permission_guard.delivery.tickets.review import review_finding
 from permission_guard.delivery.tickets.routed import NamedSystem, RoutedTickets
 from permission_guard.delivery.tickets.waiting_list import WaitingList
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def _ops_items(_settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
     from permission_guard.delivery.tickets.ops_item.system import OpsItems  # noqa: PLC0415 - loads botocore, which only users of it need
 
-    return OpsItems(client("ssm"))
+    return PatientTickets(OpsItems(client("ssm")), patience())
 
 
 def _outside_aws(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
@@ -51,7 +51,7 @@ def _outside_aws(settings: TicketSettings, client: Callable[[Any], Any]) -> Tick
 def _security_hub(_settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem:
     from permission_guard.delivery.tickets.security_hub.system import SecurityHubFindings  # noqa: PLC0415 - as above
 
-    return SecurityHubFindings(client("securityhub"))
+    return PatientTickets(SecurityHubFindings(client("securityhub")), patience())
 
 
 def _credentials(settings: TicketSettings, client: Callable[[Any], Any], names: Sequence[str]) -> Credentials:
@@ -79,7 +79,7 @@ TICKET_SYSTEMS: Mapping[str, MakeSystem | None] = {
 """Every value of the TicketSystem parameter: a function that creates the system, None for no tickets."""
 
 UNLIMITED = frozenset({"securityhub"})
-"""The systems without a limit of new tickets: Security Hub is no list of work, and gets every finding."""
+"""The systems without a limit of new tickets: Security Hub is no list of work, and gets every ticket."""
 
 
 def ticket_updater(
@@ -123,17 +123,17 @@ def _findings(settings: TicketSettings) -> FindingReader:
 
 @latest
 def _tickets(settings: TicketSettings, config: GuardConfig) -> RoutedTickets | None:
-    systems = systems_for(settings, config, client)
+    systems = systems_for(settings, config, prompt_client)
     if not systems:
         return None
     dynamodb = client("dynamodb")
     store, queue = (
-        WaitingTable(dynamodb, settings.deliveries_table),
+        WaitingForTicketsTable(dynamodb, settings.deliveries_table),
         EventQueue(client("sqs"), settings.ticket_queue_url),
     )
     return RoutedTickets(
         systems=systems,
-        default=() if settings.ticket_system == "none" else (settings.ticket_system,),
+        default=settings.own_systems,
         routes=config.routes,
         ledger=DeliveryTable(dynamodb, settings.deliveries_table),
         min_severity=config.tickets.min_severity,
@@ -152,21 +152,12 @@ def systems_for(settings: TicketSettings, config: GuardConfig, client: Callable[
 
     ConfigurationError for an unknown value of the parameter `TicketSystem`.
     """
-    make = _maker(settings)
-    own = [NamedSystem(settings.ticket_system, cache(partial(make, settings, client)))] if make else []
+    makers = [(name, _maker(name)) for name in settings.own_systems]
+    own = [NamedSystem(name, cache(partial(make, settings, client))) for name, make in makers if make]
     return [*own, *named_systems(config.tickets.systems, client, _session)]
 
 
-def ticket_system(settings: TicketSettings, client: Callable[[Any], Any]) -> TicketSystem | None:
-    """Return the ticket system that the settings name, None for `none`. ConfigurationError for invalid ones.
-
-    `client` makes a boto3 client of a service name (`permission_guard.aws.clients.client`).
-    """
-    make = _maker(settings)
-    return None if make is None else make(settings, client)
-
-
-def _maker(settings: TicketSettings) -> MakeSystem | None:
-    if settings.ticket_system not in TICKET_SYSTEMS:
-        raise ConfigurationError(f"TicketSystem is {settings.ticket_system!r}; it can be {', '.join(TICKET_SYSTEMS)}")
-    return TICKET_SYSTEMS[settings.ticket_system]
+def _maker(name: str) -> MakeSystem | None:
+    if name not in TICKET_SYSTEMS:
+        raise ConfigurationError(f"TicketSystem is {name!r}; it can be {', '.join(TICKET_SYSTEMS)}")
+    return TICKET_SYSTEMS[name]

@@ -36,7 +36,7 @@ class BusEvent:
 
     @property
     def target(self) -> FindingTarget:
-        """The function or role; `read_event` has checked its ARN."""
+        """The function or role; `event_of` has checked its ARN."""
         return finding_target(self.target_arn)
 
 
@@ -57,11 +57,6 @@ def read_message(body: str, sources: Mapping[str, str] | None = None) -> tuple[J
     if not isinstance(detail, Mapping):
         raise MalformedEventError("the event has no `detail` object")
     return detail_type, detail
-
-
-def read_event(body: str) -> BusEvent:
-    """Read a queue message that carries an event of the bus; MalformedEventError when it does not."""
-    return event_of(*read_message(body))
 
 
 def event_of(detail_type: JSON, detail: Mapping[str, JSON]) -> BusEvent:
@@ -93,7 +88,7 @@ def named_finding(detail: Mapping[str, JSON]) -> tuple[str, str]:
 
 
 def event_body(finding: Finding) -> str:
-    """Return the body of a queue message about a finding's last transition. It has only what `read_event` reads."""
+    """Return the body of a queue message about a finding's last transition. It has only what `event_of` reads."""
     detail = {
         "id": finding.id,
         "function_arn": finding.function_arn,

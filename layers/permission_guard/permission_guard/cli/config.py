@@ -283,11 +283,16 @@ def _settings(config: GuardConfig) -> dict[str, str]:
         "alerts.limit": f"{config.alerts.limit.messages} messages in {config.alerts.limit.minutes} minutes",
         "alerts.digest": f"{config.alerts.digest}, from {config.alerts.digest_hour}:00 UTC",
         "tickets.min_severity": str(config.tickets.min_severity),
+        "tickets.limit": f"{config.tickets.limit.tickets} tickets in {config.tickets.limit.hours} hours",
         "tickets.systems": ", ".join(config.tickets.systems) or "-",
         "channels": ", ".join(config.channels) or "-",
         "owners": ", ".join(config.owners) or "-",
         "fixes.mode": str(config.fixes.mode),
         "fixes.policies": str(config.fixes.policies),
+        "fixes.simulate": "yes" if config.fixes.simulate else "no",
+        "fixes.enable_mappings": "yes" if config.fixes.enable_mappings else "no",
+        "fixes.no_external_sources": ", ".join(config.fixes.no_external_sources) or "-",
+        "fixes.watch_hours": str(config.fixes.watch_hours),
         "baseline": str(config.baseline),
     }
 

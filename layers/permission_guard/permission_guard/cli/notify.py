@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from permission_guard.model.destinations import DestinationResult
 
 NOTHING = (
-    "Nothing is configured: there is no alert channel and no ticket system. Set AlertEmail, SlackSecretArn or "
-    "TicketSystem of the stack, or name channels and tickets.systems in guard.yaml."
+    "Nothing is configured: there is no alert channel and no ticket system. Set AlertEmail, SlackSecretArn, "
+    "TicketSystem or ImportToSecurityHub of the stack, or name channels and tickets.systems in guard.yaml."
 )
 
 app = typer.Typer(

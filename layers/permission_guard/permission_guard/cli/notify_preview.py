@@ -12,6 +12,7 @@ import typer
 
 from permission_guard.cli.deployed import INVALID_USAGE, fail, find, open_stack
 from permission_guard.cli.stack_options import STACK, Profile, Region, StackName
+from permission_guard.config.destinations import STACK_CHANNELS, STACK_TICKET_SYSTEMS
 from permission_guard.config.document import GuardConfig
 from permission_guard.config.rule_names import RULE_NAMES
 from permission_guard.delivery.previews import PREVIEWS, preview
@@ -33,6 +34,7 @@ _ID: Final = "[0-9a-f]{6,32}"
 _FOR_PROGRAMS: Final = "document"
 """The part that no person reads: what queues and functions get from SNS."""
 _OWN: Final = ("the stack's own",)
+_PLACES: Final = {"channels": "Channels", "tickets": "Ticket systems"}
 
 
 class PreviewFormat(StrEnum):
@@ -78,7 +80,8 @@ def preview_message(  # noqa: PLR0917 - Typer passes every option
       permission-guard findings show 3f9a1c --format json | permission-guard notify preview - --channel github
       permission-guard notify preview PG102 --config guard.yaml --channel payments
 
-    Exit codes: 0 printed, 1 not found, 2 invalid usage or a file that is not valid, 3 it could not be read.
+    Exit codes: 0 printed, 1 not found, 2 invalid usage or a file that is not valid, 3 an item of the table could not
+    be read.
 
     """
     document = _configuration(config)
@@ -92,16 +95,18 @@ def preview_message(  # noqa: PLR0917 - Typer passes every option
         typer.echo(json.dumps({"channel": channel, "type": type_, **places, "content": parts}, indent=2))
         return
     for kind, names in places.items():
-        echo(f"{kind.capitalize()} of this finding: {', '.join(names) or 'none'}")
+        echo(f"{_PLACES[kind]} of this finding: {', '.join(names) or 'none'}")
+    if places:
+        echo("")
     for number, (name, value) in enumerate(parts.items()):
         if name == _FOR_PROGRAMS:
             echo(f"\n{name.capitalize()}: see --format json")
         else:
-            _print(name, value, is_first=not number and not places)
+            _print(name, value, is_first=not number)
 
 
 def _print(name: str, value: JSON, *, is_first: bool) -> None:
-    title = name.replace("_", " ").capitalize()
+    title = f"{name[:1].upper()}{name[1:]}".replace("_", " ")  # a vendor's name, such as `recordState`, stays readable
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     if "\n" not in text:
         echo(f"{title}: {text}")
@@ -112,8 +117,10 @@ def _print(name: str, value: JSON, *, is_first: bool) -> None:
 def _places(finding: Finding, config: GuardConfig) -> Mapping[str, tuple[str, ...]]:
     """Return the channels and the ticket systems that a finding goes to. The stack's own ones depend on parameters."""
     return {
-        "channels": channels_of(finding, config.routes, default=_OWN, known=config.channels),
-        "tickets": tickets_of(finding, config.routes, default=_OWN, known=config.tickets.systems),
+        "channels": channels_of(finding, config.routes, default=_OWN, known={*config.channels, *STACK_CHANNELS}),
+        "tickets": tickets_of(
+            finding, config.routes, default=_OWN, known={*config.tickets.systems, *STACK_TICKET_SYSTEMS}
+        ),
     }
 
 
@@ -137,7 +144,7 @@ def _type(channel: str, config: GuardConfig, path: Path | None) -> str:
     if channel in PREVIEWS:
         return channel
     names = ", ".join([*config.channels, *config.tickets.systems])
-    more = f"Names in {path}: {names or 'none'}." if path else "For a name in a guard.yaml, give that with --config."
+    more = f"Names in {path}: {names or 'none'}." if path else "For a name in a guard.yaml, add --config <file>."
     return fail(INVALID_USAGE, f"There is no channel {channel!r}. Types: {', '.join(PREVIEWS)}. {more}")
 
 
@@ -148,7 +155,10 @@ def _finding(what: str, stack_name: str, profile: str | None, region: str | None
     if what == STDIN or Path(what).is_file():
         return _from_file(Path(what))
     if not re.fullmatch(_ID, what):
-        fail(INVALID_USAGE, f"There is no rule and no file {what!r}, and no finding has such an id. See rules list.")
+        fail(
+            INVALID_USAGE,
+            f"There is no rule and no file {what!r}, and no finding has such an id. See permission-guard rules list.",
+        )
     return find(open_stack(stack_name, profile, region), what)
 
 
@@ -158,5 +168,7 @@ def _from_file(path: Path) -> Finding:
     except InputError as error:
         echo_error(f"{path}: {error}")
     except (*UNREADABLE, AttributeError) as error:
-        echo_error(f"{path} is no finding as `findings show --format json` prints it: {type(error).__name__}: {error}")
+        echo_error(
+            f"{path} is not a finding, as `findings show --format json` prints it: {type(error).__name__}: {error}"
+        )
     raise typer.Exit(INVALID_USAGE)

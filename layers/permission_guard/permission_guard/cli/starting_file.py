@@ -14,6 +14,8 @@ from permission_guard.config.keys import GUARD
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from permission_guard.config.forms import Key
+
 _WIDTH = 100
 
 _HEAD = """\
@@ -71,23 +73,25 @@ def starting_file(now: datetime) -> str:
     defaults = canonical(GuardConfig())
     parts = [_HEAD]
     for key in GUARD.keys:
-        lines = _comment(key.description, "")
-        if isinstance(key.form, ObjectOf):
-            lines.append(f"{key.name}:")
-            for inner in key.form.keys:
-                lines += _comment(inner.description, "  ")
-                lines.append(f"  {inner.name}: {_written(defaults[key.name][inner.name])}")
-        else:
-            lines.append(f"{key.name}: {_written(defaults[key.name])}")
+        lines = _lines(key, defaults[key.name])
         if key.name in _EXAMPLES:
             example = _EXAMPLES[key.name].replace("{expires}", expires).splitlines()
             lines += [
-                "# For example, in place of the line above:",
+                _INSTEAD,
                 f"# {key.name}:",
                 *(f"#   {line}" for line in example),
             ]
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
+
+
+def _lines(key: Key, default: Any, indent: str = "") -> list[str]:
+    """Return the lines of a key: its description, and its default or the keys in it."""
+    lines = _comment(key.description, indent)
+    if not isinstance(key.form, ObjectOf):
+        return [*lines, f"{indent}{key.name}: {_written(default)}"]
+    inner = (line for one in key.form.keys for line in _lines(one, default[one.name], f"{indent}  "))
+    return [*lines, f"{indent}{key.name}:", *inner]
 
 
 def _comment(text: str, indent: str) -> list[str]:

@@ -41,8 +41,8 @@ def validate_for(text: str, settings: ValidationSettings, *, now: datetime) -> G
 
 def _not_deployed(config: GuardConfig, settings: ValidationSettings) -> Iterator[Problem]:
     """Yield what asks for a ticket system, a channel or a secret that the stack does not have."""
-    if settings.ticket_system == "none" and not settings.ticket_secrets and config.tickets != Tickets():
-        message = "no ticket system is deployed. Deploy one with the parameter TicketSystem, or remove this key."
+    if not settings.own_ticket_systems and not settings.ticket_secrets and config.tickets != Tickets():
+        message = "no ticket system is deployed. Set TicketSystem or ImportToSecurityHub, or remove this key."
         yield Problem("tickets", message)
     for name, system in config.tickets.systems.items():
         yield from _not_allowed(f"tickets.systems.{name}.secret", system.secret, settings.ticket_secrets, "Ticket")
@@ -54,9 +54,15 @@ def _not_deployed(config: GuardConfig, settings: ValidationSettings) -> Iterator
             message = "the stack has no Slack channel of its own. Set SlackSecretArn, or remove slack."
             yield Problem(f"routes[{index}].channels", message)
         for name in route.tickets:
-            if name not in config.tickets.systems and name != settings.ticket_system:
-                message = f"{name} is not deployed: TicketSystem is {settings.ticket_system}. Remove it, or deploy it."
-                yield Problem(f"routes[{index}].tickets", message)
+            if name not in config.tickets.systems and name not in settings.own_ticket_systems:
+                yield Problem(f"routes[{index}].tickets", _not_own(name, settings))
+
+
+def _not_own(name: str, settings: ValidationSettings) -> str:
+    message = f"{name} is not deployed: TicketSystem is {settings.ticket_system}"
+    if name == "securityhub":
+        message += ", and ImportToSecurityHub is false"
+    return f"{message}. Remove it, or deploy it."
 
 
 def _not_allowed(

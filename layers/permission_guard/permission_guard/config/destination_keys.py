@@ -63,7 +63,7 @@ def _name(example: str, reserved: tuple[str, ...], whose: str) -> Text:
         return f"{quoted(text)} is {whose}. Write another name, such as team-{text}."
 
     return Text(
-        shape=f"a name of small letters, digits and hyphens, such as {example}",
+        shape=f"a name of lowercase letters, digits and hyphens, such as {example}",
         longest=32,
         pattern="[a-z0-9-]{1,32}",
         mistake=mistake,
@@ -71,7 +71,7 @@ def _name(example: str, reserved: tuple[str, ...], whose: str) -> Text:
 
 
 SECRET: Final = Text(
-    shape="the whole ARN of a secret, with the six characters that Secrets Manager adds to its name",
+    shape="the full ARN of a secret, with the six characters that Secrets Manager adds to its name",
     longest=600,
     pattern=r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]{1,500}-[A-Za-z0-9]{6}",
 )
@@ -107,7 +107,7 @@ OWNER_TAG: Final = Text(
 CHANNEL_NAME: Final = _name("payments", STACK_CHANNELS, "the stack's own channel")
 TICKET_SYSTEM_NAME: Final = _name("shop", (*STACK_TICKET_SYSTEMS, "none"), "a value of the parameter TicketSystem")
 DESTINATION: Final = Text(
-    shape="the name of one, of small letters, digits and hyphens", longest=32, pattern="[a-z0-9-]{1,32}"
+    shape="a name of lowercase letters, digits and hyphens", longest=32, pattern="[a-z0-9-]{1,32}"
 )
 
 
@@ -166,7 +166,7 @@ CHANNEL: Final = ObjectOf(
         Key(
             name="secret",
             form=SECRET,
-            description="The whole ARN of the secret with the credentials and the address, for slack, slack-webhook "
+            description="The full ARN of the secret with the credentials and the address, for slack, slack-webhook "
             "and apprise. The stack's parameter ChannelSecretArns must have it.",
         ),
         Key(
@@ -192,7 +192,7 @@ TICKET_SYSTEM: Final = ObjectOf(
             name="secret",
             form=SECRET,
             is_required=True,
-            description="The whole ARN of the secret with the URL and the credentials. The stack's parameter "
+            description="The full ARN of the secret with the URL and the credentials. The stack's parameter "
             "TicketSecretArns must have it.",
         ),
     ),
@@ -206,7 +206,7 @@ ROUTE: Final = ObjectOf(
             name="id",
             form=ID,
             is_required=True,
-            description="The name of the route, once in the document: small letters, digits and hyphens.",
+            description="The name of the route, once in the document: lowercase letters, digits and hyphens.",
         ),
         Key(
             name="severities",
@@ -231,13 +231,14 @@ ROUTE: Final = ObjectOf(
             name="tickets",
             form=ListOf(DESTINATION, "ticket systems", MAX_DESTINATIONS, least=1),
             description="The ticket systems that open tickets about these findings, by their names in "
-            "tickets.systems; the value of the parameter TicketSystem is the stack's own.",
+            "tickets.systems; the value of the parameter TicketSystem is the stack's own, and so is securityhub with "
+            "ImportToSecurityHub.",
         ),
         Key(
             name="only",
             form=Flag(),
             description="Whether the route replaces the default channels, if it names channels, and the default "
-            "ticket system, if it names tickets. Tags cannot do that for high and critical findings.",
+            "ticket systems, if it names tickets. Tags cannot do that for high and critical findings.",
         ),
     ),
 )

@@ -16,7 +16,10 @@ STACK_CHANNELS: Final = ("sns", "slack")
 """The names of the stack's own channels: its SNS topic, and Slack by the secret of the parameter `SlackSecretArn`."""
 
 STACK_TICKET_SYSTEMS: Final = ("opsitem", "github", "jira", "securityhub", "servicenow")
-"""The names that the stack's own ticket system can have: the values of the parameter `TicketSystem` but `none`."""
+"""The names that the stack's own ticket systems can have: the values of the parameter `TicketSystem` but `none`.
+
+With the parameter `ImportToSecurityHub`, `securityhub` is one of them besides the other.
+"""
 
 
 class ChannelType(StrEnum):

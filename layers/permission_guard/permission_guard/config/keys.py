@@ -151,7 +151,7 @@ EXCEPTION: Final = ObjectOf(
             name="id",
             form=ID,
             is_required=True,
-            description="The name of the exception, once in the document: small letters, digits and hyphens.",
+            description="The name of the exception, once in the document: lowercase letters, digits and hyphens.",
         ),
         Key(
             name="rules",
@@ -295,7 +295,7 @@ GUARD: Final = ObjectOf(
                     ),
                 ),
             ),
-            description="Which findings open a ticket.",
+            description="Which findings open a ticket, in which systems, and how many tickets are opened.",
         ),
         Key(
             name="channels",

@@ -42,7 +42,7 @@ def _require_unique_ids(document: Node, name: str, reading: Reading) -> None:
             continue
         first = seen.setdefault(found.text, index)
         if first != index:
-            message = f"the id {quoted(found.text)} is also the one of {name}[{first}]. Write another id."
+            message = f"the id {quoted(found.text)} is also that of {name}[{first}]. Write another id."
             reading.add(found, f"{name}[{index}].id", message)
 
 

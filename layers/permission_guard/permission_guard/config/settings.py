@@ -71,16 +71,23 @@ class ValidationSettings:
     """
 
     ticket_system: str
+    imports_to_security_hub: bool = False
     has_slack: bool = False
     channel_secrets: tuple[str, ...] = ()
     channel_topics: tuple[str, ...] = ()
     ticket_secrets: tuple[str, ...] = ()
+
+    @property
+    def own_ticket_systems(self) -> tuple[str, ...]:
+        """The names of the stack's own ticket systems."""
+        return _own_ticket_systems(self.ticket_system, imports_to_security_hub=self.imports_to_security_hub)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings. ConfigurationError names a variable that is missing."""
         return cls(
             ticket_system=_required(environment, "TICKET_SYSTEM"),
+            imports_to_security_hub=environment.get("IMPORT_TO_SECURITY_HUB") == "true",
             has_slack=bool(environment.get("SLACK_SECRET_ARN")),
             channel_secrets=_listed(environment, "CHANNEL_SECRET_ARNS"),
             channel_topics=_listed(environment, "CHANNEL_TOPIC_ARNS"),
@@ -206,7 +213,8 @@ class TicketSettings:
     """The settings of the function that opens tickets.
 
     `ticket_queue_url` is the function's own queue. `ticket_url` is where tickets are opened, and
-    `ticket_secret_arn` the secret with the credentials; each is empty for a system of AWS.
+    `ticket_secret_arn` the secret with the credentials; each is empty for a system of AWS. `imports_to_security_hub` is
+    whether findings are imported into Security Hub besides.
     """
 
     findings_table: str
@@ -215,6 +223,12 @@ class TicketSettings:
     ticket_queue_url: str = ""
     ticket_url: str = ""
     ticket_secret_arn: str = ""
+    imports_to_security_hub: bool = False
+
+    @property
+    def own_systems(self) -> tuple[str, ...]:
+        """The names of the stack's own ticket systems, which get the tickets of all findings by default."""
+        return _own_ticket_systems(self.ticket_system, imports_to_security_hub=self.imports_to_security_hub)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -226,6 +240,7 @@ class TicketSettings:
             ticket_queue_url=_required(environment, "TICKET_QUEUE_URL"),
             ticket_url=environment.get("TICKET_URL", ""),
             ticket_secret_arn=environment.get("TICKET_SECRET_ARN", ""),
+            imports_to_security_hub=environment.get("IMPORT_TO_SECURITY_HUB") == "true",
         )
 
 
@@ -314,6 +329,11 @@ class ManageSettings:
             send_alert_function=_required(environment, "SEND_ALERT_FUNCTION"),
             open_ticket_function=environment.get("OPEN_TICKET_FUNCTION") or None,
         )
+
+
+def _own_ticket_systems(ticket_system: str, *, imports_to_security_hub: bool) -> tuple[str, ...]:
+    chosen = () if ticket_system == "none" else (ticket_system,)
+    return tuple(dict.fromkeys((*chosen, "securityhub") if imports_to_security_hub else chosen))
 
 
 def _one_of(choices: type[Choice], name: str, value: str) -> Choice:

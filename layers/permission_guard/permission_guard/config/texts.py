@@ -84,7 +84,7 @@ TAG_VALUE: Final = Text(
     shape="the value of a tag, or a glob such as team-*", longest=256, takes_numbers=True, mistake=_glob_mistake
 )
 ID: Final = Text(
-    shape="an id of small letters, digits and hyphens, such as public-shop",
+    shape="an id of lowercase letters, digits and hyphens, such as public-shop",
     longest=64,
     pattern="[a-z0-9-]{1,64}",
 )

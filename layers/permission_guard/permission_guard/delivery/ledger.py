@@ -56,7 +56,7 @@ class DeliveryOutcome(StrEnum):
     WAITS_FOR_DIGEST = "waits for a digest: the channel's limit is reached"
     NO_DIGEST = "dropped: the digest does not exist or cannot be read"
     NO_CHANNEL = "not sent: messages wait for a channel that does not exist"
-    LIMIT_REACHED = "postponed to the next sweep: a limit of the other side is reached"
+    LIMIT_REACHED = "postponed to the next sweep or review: a limit of tickets is reached"
     UP_TO_DATE = "reviewed: the ticket is up to date"
     CORRECTED = "reviewed: the ticket was brought up to date"
     OPENED_AGAIN = "reviewed: the ticket was deleted, and opened again"

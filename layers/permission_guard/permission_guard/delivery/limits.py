@@ -67,7 +67,8 @@ class ChannelLimits:
         """Count a message that is about to be sent. ChannelLimitError if it must not be sent now."""
         if not self._quota.take(channel, self._limit, self._clock(), spare=spare):
             raise ChannelLimitError(
-                f"{channel} has got {self._limit.messages - spare} messages in {self._limit.minutes} minutes"
+                f"{channel} got {self._limit.messages - spare} messages in {self._limit.minutes} minutes, "
+                "as many as alerts.limit allows"
             )
 
     def postpone(self, claim: Claim, finding: Finding) -> None:

@@ -13,20 +13,27 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
+from permission_guard.delivery.alerts.channel import has_threads, shows_all
 from permission_guard.errors import DeliveryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from permission_guard.delivery.alerts.channel import AlertChannel
     from permission_guard.delivery.http.session import HttpResponse, HttpSession
     from permission_guard.delivery.message import Message
+    from permission_guard.delivery.tickets.base import Ticket, TicketSystem
+    from permission_guard.delivery.tickets.summary import Ticketed
 
 FOR_MESSAGE: Final = 20.0
 """Seconds that must be left to begin a message."""
 
 FOR_CHANNEL: Final = 17.0
 """Seconds that must be left to send to an alert channel: it may take 15, and then its failure is recorded."""
+
+FOR_CALLS: Final = 19.0
+"""Seconds that must be left for a call to a ticket system of AWS: it may take 17."""
 
 FOR_REQUEST: Final = 7.0
 """Seconds that must be left for a request to a ticket system: it may take five."""
@@ -92,7 +99,7 @@ class Patience:
             raise DeliveryError("not tried: too little of the function's time is left")
         began = self._clock()
         if began < self._silent.get(name, -math.inf) + SILENT_FOR:
-            raise DeliveryError("not tried: it did not answer less than a minute ago")
+            raise DeliveryError("not tried: its last try, less than a minute ago, got no answer")
         try:
             yield
         except Exception:
@@ -116,12 +123,67 @@ class PatientChannel:
     @property
     def has_threads(self) -> bool:
         """Whether later messages about a finding follow its first one."""
-        return bool(getattr(self._channel, "has_threads", False))
+        return has_threads(self._channel)
+
+    def shows_all(self, message: Message) -> bool:
+        """Return whether the channel shows every finding of a message: what it leaves out must not count as sent."""
+        return shows_all(self._channel, message)
 
     def send(self, message: Message, reference: str | None) -> str | None:
         """Send a message; DeliveryError when the system did not accept it, or was not tried."""
         with self._patience.attempt(self.name, FOR_CHANNEL):
             return self._channel.send(message, reference)
+
+
+class PatientTickets:
+    """A ticket system of AWS that fails at once where it would be in vain to call it."""
+
+    def __init__(self, system: TicketSystem, patience: Patience) -> None:
+        self.name = system.name
+        self._system = system
+        self._patience = patience
+
+    def begin(self) -> None:
+        """Begin a delivery."""
+        self._system.begin()
+
+    def read(self, reference: str, about: Ticketed) -> Ticket | None:
+        """Return the ticket with this reference, None if it was deleted or is not about this finding."""
+        with self._attempt():
+            return self._system.read(reference, about)
+
+    def find(self, about: Ticketed) -> Ticket | None:
+        """Return the ticket that has this finding's id, None without one."""
+        with self._attempt():
+            return self._system.find(about)
+
+    def open(self, about: Ticketed) -> str:
+        """Open a ticket and return its reference."""
+        with self._attempt():
+            return self._system.open(about)
+
+    def update(self, ticket: Ticket, about: Ticketed) -> None:
+        """Write the finding into its ticket."""
+        with self._attempt():
+            self._system.update(ticket, about)
+
+    def resolve(self, ticket: Ticket, about: Ticketed) -> None:
+        """Write the finding into its ticket, and close it."""
+        with self._attempt():
+            self._system.resolve(ticket, about)
+
+    def reopen(self, ticket: Ticket, about: Ticketed) -> None:
+        """Write the finding into its ticket, and open it again."""
+        with self._attempt():
+            self._system.reopen(ticket, about)
+
+    def comment(self, ticket: Ticket, about: Ticketed, text: str) -> None:
+        """Add a comment to a closed ticket."""
+        with self._attempt():
+            self._system.comment(ticket, about, text)
+
+    def _attempt(self) -> AbstractContextManager[None]:
+        return self._patience.attempt(self.name, FOR_CALLS)
 
 
 class PatientSession:

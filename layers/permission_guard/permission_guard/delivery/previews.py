@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
     Preview = Callable[[Finding, Mapping[str, str]], Mapping[str, JSON]]
 
-_TEAMS_TITLE: Final = 250
-_TEAMS_BODY: Final = 25_000
-"""The room in Microsoft Teams, the most of the chats that Apprise sends to."""
+_GOOGLE_CHAT: Final = 4_000
+"""The room in Google Chat, the most of the chats that Apprise sends Markdown to. It shows no title of its own."""
 
 
 def preview(finding: Finding, type_: str, owners: Mapping[str, str]) -> Mapping[str, JSON]:
@@ -64,9 +63,8 @@ def _amazon_q(finding: Finding, _owners: Mapping[str, str]) -> Mapping[str, JSON
 
 
 def _apprise(finding: Finding, _owners: Mapping[str, str]) -> Mapping[str, JSON]:
-    """Return what chats get. Services with less room get less, and incidents have fields."""
-    sent = apprise_content(compose(finding), Form.CHAT, _TEAMS_TITLE, _TEAMS_BODY)
-    return {"title": sent.title, "body": sent.body}
+    """Return what Google Chat gets. Chats with less room get less, and incidents have fields."""
+    return {"body": apprise_content(compose(finding), Form.CHAT, 0, _GOOGLE_CHAT).body}
 
 
 def _ops_item(finding: Finding, _owners: Mapping[str, str]) -> Mapping[str, JSON]:

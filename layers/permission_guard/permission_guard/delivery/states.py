@@ -39,7 +39,7 @@ HAPPENED: Final[Mapping[Transition, str]] = {
     Transition.FIX_REFUSED: "The bot refused to fix this. Nothing was changed. Manual action required.",
     Transition.FIX_FAILED: "The fix failed. Manual action required.",
     Transition.FIX_UNDO_REQUESTED: "Someone, or the bot itself, requested that the fix be undone.",
-    Transition.FIX_UNDONE: "The fix was undone. What others changed since stays. It is not applied again by itself.",
+    Transition.FIX_UNDONE: "The fix was undone. Later changes by others stay. The bot does not repeat it by itself.",
 }
 """What happened, in a sentence, for each transition."""
 

@@ -1,4 +1,4 @@
-"""What waits for a digest of an alert channel, because the channel has got as many messages as its limit allows."""
+"""What waits for a digest of an alert channel, because the channel got as many messages as its limit allows."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class WaitingItem:
 
 
 class WaitingMessages(Protocol):
-    """What waits for the digests of each channel. The deployed one is in `aws/tables/waiting.py`."""
+    """What waits for the digests of each channel. The deployed one is in `aws/tables/waiting_for_digests.py`."""
 
     def item(self, channel: str, identifier: str) -> WaitingItem | None:
         """Return what waits of a finding or a digest, None if nothing does."""

@@ -29,8 +29,8 @@ MOST_FINDINGS: Final = 90
 """How many findings a digest may report: the table removes all of them in one transaction of 100 writes."""
 _FEWER: Final = 3
 """If a digest is too long for a channel, the next try has three quarters of its findings."""
-_BYTES_A_PART: Final = 2_300
-"""Slack shows 2,500 characters of a list."""
+_BYTES_A_PART: Final = 1_900
+"""Slack shows 2,500 characters of a list, and Amazon Q 2,000: of a longer one it would not show all findings."""
 _TITLE: Final = 120
 _NAME: Final = 60
 _SUFFIX: Final = len(", continued")
@@ -183,8 +183,8 @@ def _rank(item: WaitingItem) -> tuple[int, int, str, str]:
 def _heading(item: WaitingItem) -> str:
     one = item.finding
     if one is None:
-        return "Findings whose waiting item cannot be read"
-    over = "Over: " if one.is_over else ""
+        return "Findings that cannot be read"
+    over = "No action needed: " if one.is_over else ""
     owner = f", owner {one_line(one.owner, _NAME)}" if one.owner else ""
     return f"{over}{one_line(f'{one.rule_id} {one.rule_name}', _NAME)} in {one_line(one.account, _NAME)}{owner}"
 

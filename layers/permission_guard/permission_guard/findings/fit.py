@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from permission_guard.model import limits
-from permission_guard.model.findings import OWNER_TAGS
+from permission_guard.model.owners import OWNER_TAGS
 from permission_guard.model.verdicts import Remedy
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from permission_guard.model.findings import OWNER_TAGS
+from permission_guard.model.owners import OWNER_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

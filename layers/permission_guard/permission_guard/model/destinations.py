@@ -90,7 +90,7 @@ class DestinationResult:
         if not isinstance(routes, list) or not all(isinstance(one, str) for one in routes):
             raise MalformedEventError("the result of a test has no `routes`")
         if document["kind"] not in set(DestinationKind) or document["outcome"] not in set(Outcome):
-            raise MalformedEventError("the result of a test is of another version")
+            raise MalformedEventError("the result of a test is of another version: install that of the stack")
         where = Destination(
             name=document["name"],
             type=document["type"],

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from permission_guard.model.documents import as_document, known_fields
+from permission_guard.model.owners import owner_of
 from permission_guard.model.state import ManagedBy
 from permission_guard.model.suppressions import Suppression
 from permission_guard.model.targets import JSON  # noqa: TC001 - as above
@@ -63,9 +64,6 @@ class PastTransition:
     tool: str = ""
     event_id: str = ""
 
-
-OWNER_TAGS: Final = ("owner", "team")
-"""The tags that say who owns a function: the first one that it has."""
 
 CHECK_REQUEST: Final = "check-request/"
 """How the id of a requested check begins, where no event led to it."""
@@ -309,7 +307,7 @@ class Finding:
     @property
     def owner(self) -> str:
         """Who owns the function, by the first tag that shows anything; empty if none does."""
-        return next((self.tags[key] for key in OWNER_TAGS if _is_visible(self.tags.get(key, ""))), "")
+        return owner_of(self.tags)
 
     def to_document(self) -> dict[str, JSON]:
         """Return the finding as JSON values, as `docs/schemas/finding.v1.json` describes."""
@@ -393,16 +391,10 @@ def _undo_record(document: Mapping[str, JSON]) -> UndoRecord:
 
 def _require_times(*texts: str) -> None:
     """Raise ValueError if a text is not a time in UTC."""
-    for text in texts:
-        if datetime.fromisoformat(text).tzinfo is None:
-            raise ValueError(f"not a time in UTC: {text!r:.50}")
+    if wrong := [text for text in texts if datetime.fromisoformat(text).tzinfo is None]:
+        raise ValueError(f"not a time in UTC: {wrong[0]!r:.50}")
 
 
 MAX_EVENT_IDS = 5
 MAX_HISTORY = 10
 MAX_FUNCTIONS = 100
-
-
-def _is_visible(text: str) -> bool:
-    """Return whether a text shows anything: a tag may consist of spaces or of invisible characters."""
-    return any(char.isprintable() and not char.isspace() for char in text)

@@ -31,7 +31,7 @@ def print_results(results: Sequence[DestinationResult]) -> None:
     console.print(table)
     failed = sum(not one.is_done for one in results)
     of = f"of {counted(len(results), 'destination')}"
-    summary = f"{failed} {of} failed." if failed else "All of them accepted it."
+    summary = f"{failed} {of} failed." if failed else "All destinations accepted the test."
     console.print(plain(summary), soft_wrap=True)
 
 

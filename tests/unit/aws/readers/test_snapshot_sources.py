@@ -127,9 +127,7 @@ def test_no_source_is_read_if_it_cannot_change_the_result(role: Role | Unread | 
 
 def test_the_number_of_rounds_of_reads_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """A check has to end even if each round of reads asks for another one."""
-    monkeypatch.setattr(
-        "permission_guard.aws.readers.snapshots.states_to_read", lambda seen: {f"arn:{len(seen.sources)}"}
-    )
+    monkeypatch.setattr("permission_guard.needs.of_snapshot.states_to_read", lambda seen: {f"arn:{len(seen.sources)}"})
     assert set(snapshot_of(Account({FUNCTION_ARN: a_function()})).sources) == {"arn:0", "arn:1", "arn:2"}
 
 

@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from permission_guard.aws.senders.event_bus import EventBus
-from permission_guard.bus.events import BusEvent, read_event
+from permission_guard.bus.events import BusEvent
 from permission_guard.errors import DeliveryError, EventRejectedError
 from permission_guard.model.findings import Finding, Transition
 from permission_guard.model.verdicts import Remedy
 from tests.aws_limits import entry_size
+from tests.bus_messages import read_event
 from tests.fakes import FUNCTION_ARN, a_finding
 
 ENTRY = {

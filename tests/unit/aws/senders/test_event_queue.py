@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from permission_guard.aws.senders.event_queue import EventQueue
-from permission_guard.bus.events import read_event
 from permission_guard.errors import DeliveryError
 from permission_guard.model.digests import DigestKind, digest_id
+from tests.bus_messages import read_event
 from tests.fakes import a_finding
 
 

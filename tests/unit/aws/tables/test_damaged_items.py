@@ -17,12 +17,13 @@ from permission_guard.findings.lifecycle import Change
 from permission_guard.fixes.decisions import DecisionKind, DecisionRequest, decide
 from permission_guard.model.findings import FixRecord, FixResult, Transition
 from permission_guard.model.targets import Direction
-from tests.fakes import ACCOUNT, FINDING_ID, NOW, ROLE_TARGET, TABLE, TABLE_NAME, TARGET, InMemoryStop, a_finding
+from tests.fakes import ACCOUNT, FINDING_ID, NOW, ROLE_TARGET, TARGET, InMemoryStop, a_finding
+from tests.stack_tables import DECISIONS_TABLE, TABLE, TABLE_NAME
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-DECISIONS = "decisions"
+DECISIONS = DECISIONS_TABLE["TableName"]
 PROPOSED = a_finding(
     revision=2,
     transition=Transition.FIX_PROPOSED,
@@ -54,18 +55,7 @@ def dynamodb(moto_account: None) -> DynamoDBClient:
     """Return a client of an account with both tables."""
     client = boto3.client("dynamodb")
     client.create_table(**TABLE)
-    client.create_table(
-        TableName=DECISIONS,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "finding_id", "AttributeType": "S"},
-            {"AttributeName": "revision", "AttributeType": "N"},
-        ],
-        KeySchema=[
-            {"AttributeName": "finding_id", "KeyType": "HASH"},
-            {"AttributeName": "revision", "KeyType": "RANGE"},
-        ],
-    )
+    client.create_table(**DECISIONS_TABLE)
     return client
 
 

@@ -12,7 +12,8 @@ from permission_guard.aws.tables.finding_list import FindingList
 from permission_guard.errors import ConfigurationError, RetryableError
 from permission_guard.findings.listed import ItemKey
 from permission_guard.model.findings import Status
-from tests.fakes import NOW, TABLE_NAME, a_finding
+from tests.fakes import NOW, a_finding
+from tests.stack_tables import TABLE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable

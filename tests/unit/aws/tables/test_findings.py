@@ -24,18 +24,8 @@ from permission_guard.model.targets import Direction, FunctionTarget, NamedRole,
 from permission_guard.model.verdicts import finding_id
 from tests import aws_limits
 from tests.aws_limits import item_size
-from tests.fakes import (
-    FINDING_ID,
-    FUNCTION_ARN,
-    NOW,
-    OTHER,
-    ROLE_ARN,
-    ROLE_TARGET,
-    TABLE,
-    TABLE_NAME,
-    TARGET,
-    a_finding,
-)
+from tests.fakes import FINDING_ID, FUNCTION_ARN, NOW, OTHER, ROLE_ARN, ROLE_TARGET, TARGET, a_finding
+from tests.stack_tables import TABLE, TABLE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

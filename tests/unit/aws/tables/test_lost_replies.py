@@ -17,19 +17,9 @@ from permission_guard.iam import TrustSet
 from permission_guard.model.findings import Status, Transition
 from permission_guard.model.targets import Direction
 from permission_guard.rules import rules_for
-from tests.fakes import (
-    NOW,
-    TABLE,
-    TABLE_NAME,
-    TARGET,
-    Clock,
-    InMemoryFindings,
-    InMemoryState,
-    a_finding,
-    a_role,
-    polling,
-)
+from tests.fakes import NOW, TARGET, Clock, InMemoryFindings, InMemoryState, a_finding, a_role, polling
 from tests.moto_tables import lose_replies
+from tests.stack_tables import TABLE, TABLE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from permission_guard.errors import ConflictError
 from permission_guard.fixes.own_undo import OwnFix
 from tests.fakes import FINDING_ID, NOW
 from tests.in_memory.aws import InMemoryAws
-from tests.unit.aws.tables.test_stops import TABLE
+from tests.stack_tables import DECISIONS_TABLE
 
 FIX = OwnFix(finding_id=FINDING_ID, plan_hash="a" * 64, applied_at=NOW)
 UNDONE = replace(FIX, undone_for=7)
@@ -28,7 +28,7 @@ def dynamodb(request: pytest.FixtureRequest) -> Any:
         client: Any = boto3.client("dynamodb")
     else:
         client = InMemoryAws().client("dynamodb")
-    client.create_table(**TABLE)
+    client.create_table(**DECISIONS_TABLE)
     return client
 
 

@@ -15,7 +15,8 @@ from permission_guard.aws.tables.role_index import RoleIndex
 from permission_guard.errors import DeliveryError
 from permission_guard.findings.checkpoint import Checkpoint
 from permission_guard.model.targets import Direction, FunctionTarget, RoleTarget
-from tests.fakes import ACCOUNT, NOW, OTHER, ROLE_TARGET, TABLE, TABLE_NAME, TARGET
+from tests.fakes import ACCOUNT, NOW, OTHER, ROLE_TARGET, TARGET
+from tests.stack_tables import TABLE, TABLE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

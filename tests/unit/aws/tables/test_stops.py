@@ -14,23 +14,12 @@ from permission_guard.errors import UNREADABLE, ConflictError
 from permission_guard.fixes.stop import Breaker, FailedFix, Switch, SwitchState, why_stopped
 from tests.fakes import NOW
 from tests.in_memory.aws import InMemoryAws
+from tests.stack_tables import DECISIONS_TABLE
 from tests.unit.aws.conftest import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TABLE: dict[str, Any] = {
-    "TableName": "decisions",
-    "BillingMode": "PAY_PER_REQUEST",
-    "AttributeDefinitions": [
-        {"AttributeName": "finding_id", "AttributeType": "S"},
-        {"AttributeName": "revision", "AttributeType": "N"},
-    ],
-    "KeySchema": [
-        {"AttributeName": "finding_id", "KeyType": "HASH"},
-        {"AttributeName": "revision", "KeyType": "RANGE"},
-    ],
-}
 STOPPED = Switch(
     state=SwitchState.STOPPED,
     reason="Orders is down",
@@ -50,7 +39,7 @@ def dynamodb(request: pytest.FixtureRequest) -> Any:
         client: Any = boto3.client("dynamodb")
     else:
         client = InMemoryAws().client("dynamodb")
-    client.create_table(**TABLE)
+    client.create_table(**DECISIONS_TABLE)
     return client
 
 

@@ -10,7 +10,8 @@ import pytest
 from permission_guard.aws.tables.sweep_cursor import SweepCursor
 from permission_guard.errors import ConflictError
 from permission_guard.sweep.sweep import Cursor, Step
-from tests.fakes import FUNCTION_ARN, TABLE, TABLE_NAME
+from tests.fakes import FUNCTION_ARN
+from tests.stack_tables import TABLE, TABLE_NAME
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

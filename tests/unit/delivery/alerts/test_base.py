@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,10 +15,8 @@ from permission_guard.errors import DeliveryError
 from permission_guard.model.findings import Finding, Transition
 from permission_guard.model.verdicts import Severity
 from tests.paths import FINDINGS
+from tests.unit.delivery.channels import Channel
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
-
-if TYPE_CHECKING:
-    from permission_guard.delivery.message import Message
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
 
@@ -27,21 +24,6 @@ OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()
 def settings_of(topic_arn: str | None = None, slack_secret_arn: str | None = None) -> AlertSettings:
     """Return the settings of a deployment that has these channels."""
     return AlertSettings("findings", "deliveries", topic_arn, slack_secret_arn, "https://hooks.slack.com/")
-
-
-class Channel:
-    """A channel that raises the given errors, one for each send, before it accepts a message. It keeps revisions."""
-
-    def __init__(self, name: str, *failures: Exception) -> None:
-        self.name = name
-        self.failures = list(failures)
-        self.sent: list[int] = []
-
-    def send(self, message: Message, reference: str | None) -> str | None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.sent.append(int(message.key.rpartition("-")[2]))
-        return None
 
 
 def test_every_channel_gets_the_alert() -> None:
@@ -52,7 +34,7 @@ def test_every_channel_gets_the_alert() -> None:
         ("sns", DeliveryOutcome.DELIVERED),
         ("slack", DeliveryOutcome.DELIVERED),
     ]
-    assert sns.sent == slack.sent == [1]
+    assert sns.revisions == slack.revisions == [1]
 
 
 def test_the_retry_sends_only_to_the_channel_that_failed() -> None:
@@ -61,10 +43,10 @@ def test_the_retry_sends_only_to_the_channel_that_failed() -> None:
     ledger = MemoryLedger()
     with pytest.raises(DeliveryError, match="was not delivered: slack: HTTP 500"):
         send(OPENED, unread, [slack, sns], ledger)
-    assert sns.sent == [1]
+    assert sns.revisions == [1]
     send(OPENED, unread, [slack, sns], ledger)
-    assert sns.sent == [1]
-    assert slack.sent == [1]
+    assert sns.revisions == [1]
+    assert slack.revisions == [1]
 
 
 def test_one_error_names_every_channel_that_failed_without_texts_of_other_packages() -> None:
@@ -81,7 +63,7 @@ def test_no_alert_is_sent_for_what_a_person_did(transition: Transition) -> None:
     channel = Channel("sns")
     results = send(replace(OPENED, transition=transition), unread, [channel], MemoryLedger())
     assert [result.outcome for result in results] == [DeliveryOutcome.NOT_ALERTED]
-    assert channel.sent == []
+    assert channel.revisions == []
     assert transition not in ALERTED
 
 
@@ -101,7 +83,7 @@ def test_a_repaired_ledger_sends_no_alert_for_a_transition_that_has_none() -> No
     ledger.held[OPENED.id, "sns"] = Delivery(revision=99)
     approved = replace(OPENED, revision=3, transition=Transition.FIX_APPROVED)
     (result,) = send(OPENED, lambda: approved, [channel], ledger)
-    assert (result.outcome, result.repaired, channel.sent) == (DeliveryOutcome.DELIVERED, True, [])
+    assert (result.outcome, result.repaired, channel.revisions) == (DeliveryOutcome.DELIVERED, True, [])
 
 
 def test_below_the_severity_threshold_nothing_is_sent() -> None:
@@ -109,7 +91,7 @@ def test_below_the_severity_threshold_nothing_is_sent() -> None:
     channel, ledger = Channel("sns"), MemoryLedger()
     (result,) = send(OPENED, lambda: OPENED, [channel], ledger, min_severity=Severity.CRITICAL)
     assert result.outcome is DeliveryOutcome.BELOW_THRESHOLD
-    assert channel.sent == []
+    assert channel.revisions == []
 
 
 @pytest.mark.parametrize("threshold", [Severity.LOW, Severity.MEDIUM, Severity.HIGH])
@@ -118,7 +100,7 @@ def test_at_the_severity_threshold_an_alert_is_sent(threshold: Severity) -> None
     channel = Channel("sns")
     assert OPENED.severity is Severity.HIGH
     (result,) = send(OPENED, unread, [channel], MemoryLedger(), min_severity=threshold)
-    assert (result.outcome, channel.sent) == (DeliveryOutcome.DELIVERED, [1])
+    assert (result.outcome, channel.revisions) == (DeliveryOutcome.DELIVERED, [1])
 
 
 def test_a_finding_whose_severity_rises_is_sent() -> None:
@@ -127,7 +109,7 @@ def test_a_finding_whose_severity_rises_is_sent() -> None:
     low = replace(OPENED, severity=Severity.LOW)
     send(low, lambda: low, [channel], ledger, min_severity=Severity.HIGH)
     (again,) = send(low, lambda: OPENED, [channel], ledger, min_severity=Severity.HIGH)
-    assert (again.outcome, channel.sent) == (DeliveryOutcome.DELIVERED, [1])
+    assert (again.outcome, channel.revisions) == (DeliveryOutcome.DELIVERED, [1])
     send(
         replace(OPENED, revision=2, transition=Transition.REOPENED),
         unread,
@@ -135,7 +117,7 @@ def test_a_finding_whose_severity_rises_is_sent() -> None:
         ledger,
         min_severity=Severity.HIGH,
     )
-    assert channel.sent == [1, 2]
+    assert channel.revisions == [1, 2]
 
 
 def test_an_older_transition_is_not_sent_after_one_below_the_threshold() -> None:
@@ -144,4 +126,4 @@ def test_an_older_transition_is_not_sent_after_one_below_the_threshold() -> None
     newer = replace(OPENED, revision=3, severity=Severity.LOW)
     send(newer, lambda: newer, [channel], ledger, min_severity=Severity.HIGH)
     (late,) = send(replace(OPENED, revision=2), lambda: newer, [channel], ledger, min_severity=Severity.HIGH)
-    assert (late.outcome, channel.sent) == (DeliveryOutcome.ALREADY_DELIVERED, [])
+    assert (late.outcome, channel.revisions) == (DeliveryOutcome.ALREADY_DELIVERED, [])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from permission_guard.bus.digests import DIGEST_DETAIL_TYPE, digest_body, read_digest_id
@@ -18,11 +16,8 @@ from permission_guard.errors import DeliveryError, MalformedEventError, Unrecord
 from permission_guard.model import limits
 from permission_guard.model.digests import Digest, DigestKind, DigestPart, digest_id
 from permission_guard.model.verdicts import FINDING_ID
-from tests.unit.delivery.alerts import test_base
+from tests.unit.delivery.channels import Channel
 from tests.unit.delivery.memory_ledger import MemoryLedger
-
-if TYPE_CHECKING:
-    from permission_guard.delivery.message import Message
 
 ID = digest_id(DigestKind.BASELINE, "123456789012", "us-east-1")
 DIGEST = Digest(
@@ -36,20 +31,6 @@ DIGEST = Digest(
     parts=(DigestPart("Findings by rule", ("2 high: PG102 source-missing",)), DigestPart("The 2 worst", ("a", "b"))),
     command="permission-guard findings list --region us-east-1",
 )
-
-
-class Channel(test_base.Channel):
-    """A channel that raises the given errors before it accepts a digest."""
-
-    def __init__(self, name: str, *failures: Exception) -> None:
-        super().__init__(name, *failures)
-        self.digests: list[str] = []
-
-    def send(self, message: Message, reference: str | None) -> str | None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.digests.append(message.key)
-        return None
 
 
 class Digests(dict[str, Digest]):
@@ -112,7 +93,7 @@ def test_the_digest_that_a_message_names_is_sent_once_by_every_channel() -> None
         send_digest(digest_id, Digests({ID: DIGEST}), [slack, sns], ledger)
     outcomes = [one.outcome for one in send_digest(digest_id, Digests({ID: DIGEST}), [slack, sns], ledger)]
     assert outcomes == [DeliveryOutcome.DELIVERED, DeliveryOutcome.ALREADY_DELIVERED]
-    assert sns.digests == slack.digests == [ID]
+    assert sns.sent == slack.sent == [ID]
 
 
 def test_a_digest_that_was_never_recorded_is_refused() -> None:

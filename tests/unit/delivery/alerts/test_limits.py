@@ -22,7 +22,7 @@ from tests.fakes import ACCOUNT, REGION
 from tests.inline_pool import InlinePool
 from tests.unit.delivery.examples import OPENED
 from tests.unit.delivery.memory_ledger import unread
-from tests.unit.delivery.memory_limits import Channel, Deliveries
+from tests.unit.delivery.memory_limits import Deliveries, TimedChannel
 
 if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
@@ -56,7 +56,7 @@ def numbered(number: int, **more: Any) -> Finding:
     return replace(OPENED, id=f"{number:032x}", function_arn=f"{OPENED.function_arn}-{number}", **more)
 
 
-def alert(deliveries: Deliveries, finding: Finding, *channels: Channel, **more: Any) -> DeliveryOutcome:
+def alert(deliveries: Deliveries, finding: Finding, *channels: TimedChannel, **more: Any) -> DeliveryOutcome:
     """Send the alert of a finding; return the outcome at the last channel."""
     options = {"limits": deliveries.limits, "clock": lambda: deliveries.now, **more}
     return send(finding, unread, channels, deliveries.ledger, **options)[-1].outcome
@@ -70,7 +70,7 @@ def deliveries() -> Deliveries:
 
 def test_alerts_leave_the_last_message_to_digests(deliveries: Deliveries) -> None:
     """Two alerts are sent, the others wait, and the digest has them all."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
     outcomes = [alert(deliveries, numbered(number), channel) for number in range(5)]
     assert outcomes == [DELIVERED, DELIVERED, WAITS, WAITS, WAITS]
     (result,) = deliveries.send_waiting(channel)
@@ -84,7 +84,7 @@ def test_alerts_leave_the_last_message_to_digests(deliveries: Deliveries) -> Non
 
 def test_each_channel_has_its_own_limit(deliveries: Deliveries) -> None:
     """A finding waits for one, and is sent to the other."""
-    first, second = Channel(deliveries), Channel(deliveries, "slack")
+    first, second = TimedChannel(deliveries), TimedChannel(deliveries, "slack")
     for number in range(2):
         alert(deliveries, numbered(number), first)
     assert alert(deliveries, numbered(2), first, second) is DELIVERED
@@ -94,7 +94,7 @@ def test_each_channel_has_its_own_limit(deliveries: Deliveries) -> None:
 
 def test_as_long_as_a_finding_waits_its_later_revisions_wait_too(deliveries: Deliveries) -> None:
     """None is sent before an earlier one, although the limit would allow it."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
     for number in range(3):
         alert(deliveries, numbered(number), channel)
     deliveries.later(minutes=30)
@@ -111,7 +111,7 @@ def test_as_long_as_a_finding_waits_its_later_revisions_wait_too(deliveries: Del
 
 def test_a_finding_that_waits_is_in_no_message_of_its_group(deliveries: Deliveries) -> None:
     """Its next revision follows the one that waits."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
     first, second = replace(OPENED, id="1" * 32), replace(OPENED, id="2" * 32)
     for number in range(2):
         alert(deliveries, numbered(number), channel)
@@ -124,7 +124,7 @@ def test_a_finding_that_waits_is_in_no_message_of_its_group(deliveries: Deliveri
 
 def test_what_is_not_alerted_takes_nothing_of_the_limit(deliveries: Deliveries) -> None:
     """Nor does what was delivered before."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
     alert(deliveries, numbered(0), channel)
     for _ in range(5):
         alert(deliveries, numbered(0), channel)
@@ -136,7 +136,7 @@ def test_a_limit_that_cannot_be_read_is_a_failed_delivery(
     deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is sent or recorded, and the message is delivered again."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
 
     def fail(**_request: Any) -> Any:
         raise TimeoutError
@@ -151,7 +151,7 @@ def test_a_limit_that_cannot_be_read_is_a_failed_delivery(
 
 def test_a_failed_sending_counts(deliveries: Deliveries) -> None:
     """Nobody knows whether the message arrived."""
-    channel = Channel(deliveries, "sns", DeliveryError("timeout"), DeliveryError("timeout"))
+    channel = TimedChannel(deliveries, "sns", DeliveryError("timeout"), DeliveryError("timeout"))
     for _ in range(2):
         with pytest.raises(DeliveryError):
             alert(deliveries, numbered(0), channel)
@@ -169,7 +169,7 @@ def use_up(deliveries: Deliveries, name: str = "sns") -> None:
 
 def test_a_digest_without_a_place_waits_and_is_sent_once(deliveries: Deliveries) -> None:
     """As a message of its own, before the findings that wait."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
     deliveries.digests[DIGEST.id] = DIGEST
     use_up(deliveries)
     for outcome in (WAITS, DeliveryOutcome.ALREADY_DELIVERED):
@@ -184,7 +184,7 @@ def test_a_digest_without_a_place_waits_and_is_sent_once(deliveries: Deliveries)
 
 def test_a_digest_that_no_longer_exists_keeps_nothing_back(deliveries: Deliveries) -> None:
     """It is logged."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
     deliveries.digests[DIGEST.id] = DIGEST
     use_up(deliveries)
     send_digest(DIGEST.id, deliveries, [channel], deliveries.ledger, deliveries.limits)
@@ -198,11 +198,14 @@ def test_a_digest_that_no_longer_exists_keeps_nothing_back(deliveries: Deliverie
 
 def test_a_test_message_without_a_place_is_not_sent(deliveries: Deliveries) -> None:
     """The result says so, and nothing waits. After the window the same test is sent."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
     use_up(deliveries)
     to = [(Destination(name="sns", type="sns", kind=DestinationKind.ALERTS), channel)]
     (result,) = send_test(TEST, to, deliveries.ledger, deliveries.limits, InlinePool)
-    assert (result.outcome, result.reason) == (Outcome.FAILED, "sns has got 3 messages in 10 minutes")
+    assert (result.outcome, result.reason) == (
+        Outcome.FAILED,
+        "sns got 3 messages in 10 minutes, as many as alerts.limit allows",
+    )
     assert deliveries.waiting.items("sns") == []
     deliveries.later(minutes=11)
     (result,) = send_test(TEST, to, deliveries.ledger, deliveries.limits, InlinePool)
@@ -211,7 +214,7 @@ def test_a_test_message_without_a_place_is_not_sent(deliveries: Deliveries) -> N
 
 def test_without_a_place_nothing_of_what_waits_is_lost(deliveries: Deliveries) -> None:
     """It is requested again."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
     use_up(deliveries)
     alert(deliveries, numbered(1), channel)
     (result,) = deliveries.send_waiting(channel)
@@ -223,7 +226,7 @@ def test_without_a_place_nothing_of_what_waits_is_lost(deliveries: Deliveries) -
 
 def test_a_channel_that_fails_keeps_what_waits(deliveries: Deliveries) -> None:
     """The lock is released, so that the next try does not wait."""
-    channel = Channel(deliveries, "sns", DeliveryError("HTTP 500"))
+    channel = TimedChannel(deliveries, "sns", DeliveryError("HTTP 500"))
     use_up(deliveries)
     alert(deliveries, numbered(1), channel)
     deliveries.later(minutes=11)
@@ -235,7 +238,7 @@ def test_a_channel_that_fails_keeps_what_waits(deliveries: Deliveries) -> None:
 
 def test_one_invocation_at_a_time_sends_what_waits(deliveries: Deliveries) -> None:
     """Another one leaves it to that one, also if its clock is behind."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
     use_up(deliveries)
     alert(deliveries, numbered(1), channel)
     deliveries.later(minutes=11)
@@ -251,7 +254,7 @@ def test_a_crash_after_the_digest_was_sent_repeats_it_with_the_same_key(
     deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A duplicate is better than a lost finding; a FIFO topic drops it."""
-    channel = Channel(deliveries)
+    channel = TimedChannel(deliveries)
     use_up(deliveries)
     alert(deliveries, numbered(1), channel)
     deliveries.later(minutes=11)
@@ -274,7 +277,7 @@ def test_what_a_channel_does_not_show_waits_on(deliveries: Deliveries) -> None:
     """It is in the next digest."""
     deliveries.limit = replace(deliveries.limit, messages=100)
 
-    class SmallChannel(Channel):
+    class SmallChannel(TimedChannel):
         def shows_all(self, message: Any) -> bool:
             return len(message.findings) <= 4
 
@@ -293,7 +296,7 @@ def test_a_run_takes_the_time_that_the_invocation_has_left(deliveries: Deliverie
     """And leaves some for the next message of the batch. What still waits is for the next run."""
     deliveries.limit = replace(deliveries.limit, messages=100)
 
-    class SlowChannel(Channel):
+    class SlowChannel(TimedChannel):
         def send(self, message: Any, reference: str | None) -> str | None:
             deliveries.later(seconds=15)
             return super().send(message, reference)

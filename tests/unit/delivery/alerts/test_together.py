@@ -19,6 +19,7 @@ from permission_guard.delivery.ledger import Claim, Delivery, DeliveryOutcome, S
 from permission_guard.errors import ConflictError, DeliveryBusyError, DeliveryError
 from permission_guard.model.findings import Transition
 from permission_guard.model.verdicts import Severity
+from tests.unit.delivery.channels import Channel
 from tests.unit.delivery.examples import OPENED
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
@@ -31,22 +32,6 @@ if TYPE_CHECKING:
 
 SECOND = replace(OPENED, id="2" * 32, rule_id="PG204")
 THIRD = replace(OPENED, id="3" * 32, rule_id="PG205")
-
-
-class Channel:
-    """A channel that keeps the keys of its messages, and raises the given errors before it accepts one."""
-
-    name = "sns"
-
-    def __init__(self, *failures: Exception) -> None:
-        self.failures = list(failures)
-        self.sent: list[str] = []
-
-    def send(self, message: Message, reference: str | None) -> str | None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.sent.append(message.key)
-        return f"sns-{len(self.sent)}"
 
 
 class ThreadedChannel(Channel):
@@ -194,7 +179,7 @@ def test_without_threads_the_last_messages_do_not_matter() -> None:
 
 def test_a_message_that_is_not_accepted_releases_all_of_them() -> None:
     """The retry is one message again."""
-    channel, ledger = Channel(DeliveryError("throttled")), MemoryLedger()
+    channel, ledger = Channel("sns", DeliveryError("throttled")), MemoryLedger()
     with pytest.raises(DeliveryError, match="throttled"):
         alert(OPENED, channel, ledger, SECOND, THIRD)
     held = [ledger.held[one.id, "sns"] for one in (OPENED, SECOND, THIRD)]
@@ -279,7 +264,7 @@ def test_two_invocations_at_the_same_time_send_one_message() -> None:
 
 def test_the_lock_of_a_group_is_released_after_a_failure() -> None:
     """The retry does not wait."""
-    channel, ledger = Channel(DeliveryError("HTTP 500")), MemoryLedger()
+    channel, ledger = Channel("sns", DeliveryError("HTTP 500")), MemoryLedger()
     with pytest.raises(DeliveryError):
         alert(OPENED, channel, ledger, SECOND)
     assert all(held.locked_until is None for held in ledger.held.values())

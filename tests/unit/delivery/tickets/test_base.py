@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from permission_guard.bootstrap.tickets import ticket_system
+from permission_guard.bootstrap.tickets import systems_for
+from permission_guard.config.document import GuardConfig
 from permission_guard.config.settings import TicketSettings
 from permission_guard.delivery.ledger import DeliveryOutcome
 from permission_guard.delivery.tickets.base import CLOSED_TOO_EARLY, Mark, Ticket, follow, mark_of, update_ticket
@@ -19,6 +20,9 @@ from tests.paths import FINDINGS
 from tests.unit.delivery.memory_ledger import MemoryLedger, unread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from permission_guard.delivery.tickets.base import TicketSystem
     from permission_guard.delivery.tickets.summary import Ticketed
 
 OPENED = Finding.from_document(json.loads((FINDINGS / "opened.json").read_text()))
@@ -151,17 +155,22 @@ def test_a_ticket_that_is_not_in_the_ledger_is_found_and_closed() -> None:
     assert list(ledger.held) == [(OPENED.id, "ticket:memory")]
 
 
-def settings(system: str, **more: str) -> TicketSettings:
+def settings(system: str, **more: Any) -> TicketSettings:
     """Return the settings of a deployment with a ticket system."""
     return TicketSettings("findings", "deliveries", system, **more)
+
+
+def own_system(settings: TicketSettings, client: Callable[[str], Any]) -> TicketSystem | None:
+    """Make the stack's own ticket system, None without one."""
+    return next((one.make() for one in systems_for(settings, GuardConfig(), client)), None)
 
 
 def test_the_parameter_names_the_system() -> None:
     """`none` means no tickets, and makes no client. A system outside AWS reads its credentials when it needs them."""
     clients: list[str] = []
-    assert ticket_system(settings("none"), clients.append) is None
+    assert own_system(settings("none"), clients.append) is None
     assert clients == []
-    system = ticket_system(settings("opsitem"), clients.append)
+    system = own_system(settings("opsitem"), clients.append)
     assert system is not None
     assert system.name == "opsitem"
     assert clients == ["ssm"]
@@ -171,20 +180,20 @@ def test_the_parameter_names_the_system() -> None:
 def test_a_system_outside_aws_has_an_address_and_a_secret(name: str, url: str) -> None:
     """Without the one or the other there is no ticket, and the log says which parameter is missing."""
     clients: list[str] = []
-    system = ticket_system(settings(name, ticket_url=url, ticket_secret_arn="arn"), clients.append)
+    system = own_system(settings(name, ticket_url=url, ticket_secret_arn="arn"), clients.append)
     assert system is not None
     assert system.name == name
     assert clients == ["secretsmanager"]
     with pytest.raises(ConfigurationError, match="TicketUrl must be https"):
-        ticket_system(settings(name, ticket_secret_arn="arn"), clients.append)
+        own_system(settings(name, ticket_secret_arn="arn"), clients.append)
     with pytest.raises(ConfigurationError, match=f"TicketSystem={name} needs TicketSecretArn"):
-        ticket_system(settings(name, ticket_url=url), clients.append)
+        own_system(settings(name, ticket_url=url), clients.append)
 
 
 def test_an_unknown_system_is_a_configuration_error() -> None:
     """The message lists the valid names."""
     with pytest.raises(ConfigurationError, match="TicketSystem is 'jurassic'; it can be none, opsitem, github"):
-        ticket_system(settings("jurassic"), lambda _service: None)
+        own_system(settings("jurassic"), lambda _service: None)
 
 
 def test_below_the_severity_threshold_no_ticket_is_opened() -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from permission_guard.delivery.tickets.base import TicketSystem
-    from permission_guard.delivery.tickets.summary import Waiting
+    from permission_guard.delivery.tickets.summary import WaitingForTicket
 
 OPENED: Final = replace(
     Finding.from_document(json.loads((FINDINGS / "opened.json").read_text())), severity=Severity.HIGH
@@ -46,13 +46,13 @@ class Stores:
     def take(self, channel: str, finding_id: str, limit: TicketLimit, now: datetime) -> bool:
         return self.of[channel].take(channel, finding_id, limit, now)
 
-    def begin(self, channel: str, waiting: Waiting) -> None:
+    def begin(self, channel: str, waiting: WaitingForTicket) -> None:
         self.of[channel].begin(channel, waiting)
 
     def end(self, channel: str, finding_id: str, end: WaitingEnd, now: datetime) -> bool:
         return self.of[channel].end(channel, finding_id, end, now)
 
-    def findings(self, channel: str, now: datetime) -> Sequence[Waiting]:
+    def findings(self, channel: str, now: datetime) -> Sequence[WaitingForTicket]:
         return self.of[channel].findings(channel, now)
 
 

@@ -14,7 +14,7 @@ from permission_guard.delivery.ledger import Claim, DeliveryOutcome, DeliveryRes
 from permission_guard.delivery.tickets.base import CLOSED_SUMMARY_TOO_EARLY, channel_of, update_ticket
 from permission_guard.delivery.tickets.review import review_ticket
 from permission_guard.delivery.tickets.summaries import update_summary
-from permission_guard.delivery.tickets.summary import MOST_SHOWN, Summary, Waiting, WaitingEnd, message_of
+from permission_guard.delivery.tickets.summary import MOST_SHOWN, Summary, WaitingEnd, WaitingForTicket, message_of
 from permission_guard.delivery.tickets.titles import title, title_with_severity
 from permission_guard.delivery.tickets.waiting_list import WaitingList
 from permission_guard.errors import DeliveryBusyError, DeliveryError, DeliveryLimitError, DeliveryUnclearError
@@ -31,12 +31,12 @@ CHANNEL = "ticket:memory"
 
 
 class Store:
-    """A WaitingStore of one channel in dictionaries."""
+    """A WaitingListStore of one channel in dictionaries."""
 
     def __init__(self, channel: str = CHANNEL) -> None:
         self.channel = channel
         self.opened: dict[object, set[str]] = {}
-        self.held: dict[str, Waiting] = {}
+        self.held: dict[str, WaitingForTicket] = {}
         self.fails = False
 
     def take(self, channel: str, finding_id: str, limit: TicketLimit, now: datetime) -> bool:
@@ -47,7 +47,7 @@ class Store:
         taken.add(finding_id)
         return True
 
-    def begin(self, channel: str, waiting: Waiting) -> None:
+    def begin(self, channel: str, waiting: WaitingForTicket) -> None:
         assert channel == self.channel
         held = self.held.get(waiting.finding_id)
         if held is None or held.end is not None:
@@ -63,7 +63,7 @@ class Store:
         self.held[finding_id] = replace(held, end=end, changed_at=now.isoformat(timespec="milliseconds"))
         return True
 
-    def findings(self, channel: str, now: datetime) -> Sequence[Waiting]:
+    def findings(self, channel: str, now: datetime) -> Sequence[WaitingForTicket]:
         return list(self.held.values())
 
 
@@ -96,7 +96,7 @@ class World:
         found = self.store.findings(CHANNEL, self.now)
         return [self.update(found, is_review=is_review).outcome] if found else []
 
-    def update(self, found: Sequence[Waiting], *, is_review: bool = False) -> DeliveryResult:
+    def update(self, found: Sequence[WaitingForTicket], *, is_review: bool = False) -> DeliveryResult:
         """Write the summary of what was read."""
         read = lambda: self.store.findings(CHANNEL, self.now)  # noqa: E731 - a callback
         clock = lambda: self.now  # noqa: E731 - as above
@@ -354,9 +354,9 @@ def test_a_deleted_ticket_is_not_opened_again_above_the_limit() -> None:
     assert world.review(numbered(0)) is DeliveryOutcome.OPENED_AGAIN
 
 
-def waiting(number: int, **changes: object) -> Waiting:
+def waiting(number: int, **changes: object) -> WaitingForTicket:
     """Return a finding that waits."""
-    return replace(Waiting.of(numbered(number), START), **changes)  # type: ignore[arg-type]
+    return replace(WaitingForTicket.of(numbered(number), START), **changes)  # type: ignore[arg-type]
 
 
 def test_the_same_findings_have_the_same_revision() -> None:

@@ -46,19 +46,15 @@ _NEWER = "(attribute_not_exists(revision) OR revision < :revision)"
 
 
 class DeliveryTable:
-    """The DeliveryLedger of the deployed functions: one DynamoDB table.
+    """The DeliveryLedger of the deployed functions: one DynamoDB table."""
 
-    `lock_for` must be longer than the timeout of the function that sends.
-    """
-
-    def __init__(self, client: DynamoDBClient, table_name: str, lock_for: timedelta = LOCK_FOR) -> None:
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self._dynamodb = client
         self._name = table_name
-        self._lock_for = lock_for
 
     def claim(self, finding_id: str, channel: str, revision: int, now: datetime) -> Claim | Skip:
         """Take the lock for one revision, or return why it is skipped."""
-        until = now + self._lock_for
+        until = now + LOCK_FOR
         token = uuid4().hex
         try:
             reply = self._dynamodb.update_item(

@@ -99,11 +99,15 @@ class Mark:
 
 @record(kw_only=True)
 class Ticket:
-    """A ticket of a finding, as it is now. `data` is what its system needs to write it again."""
+    """A ticket of a finding, as it is now. `data` is what its system needs to write it again.
+
+    `expires_soon` is true if its system deletes what was not written for long.
+    """
 
     reference: str
     is_closed: bool
     mark: Mark
+    expires_soon: bool = False
     data: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -270,6 +274,8 @@ def is_up_to_date(ticket: Ticket, about: Ticketed, *, may_open: bool = True) -> 
     is_closed_too_early = ticket.is_closed and about.status is Status.OPEN
     if is_closed_too_early and not may_open and has_ended(ticket, about):
         return True
+    if ticket.expires_soon and about.status is Status.OPEN:
+        return False
     needs_comment = is_closed_too_early and may_open and not ticket.mark.has_comment
     return ticket.mark == mark_of(ticket, about) and not needs_comment
 

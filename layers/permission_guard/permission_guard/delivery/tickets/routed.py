@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from permission_guard.delivery.announcements import ReadBaseline
     from permission_guard.delivery.ledger import DeliveryLedger
     from permission_guard.delivery.tickets.base import TicketSystem
-    from permission_guard.delivery.tickets.waiting_list import WaitingList, WaitingStore
+    from permission_guard.delivery.tickets.waiting_list import WaitingList, WaitingListStore
     from permission_guard.delivery.transitions import Current
     from permission_guard.model.findings import Finding
     from permission_guard.model.verdicts import Severity
@@ -62,7 +62,7 @@ class RoutedTickets:
     ledger: DeliveryLedger
     min_severity: Severity
     baseline: ReadBaseline
-    store: WaitingStore
+    store: WaitingListStore
     waiting: Mapping[str, WaitingList]
 
     def update(self, finding: Finding, current: Current) -> Sequence[DeliveryResult]:

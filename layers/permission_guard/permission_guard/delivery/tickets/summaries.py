@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from permission_guard.delivery.ledger import Claim, DeliveryLedger
     from permission_guard.delivery.tickets.base import TicketSystem
-    from permission_guard.delivery.tickets.summary import Waiting
+    from permission_guard.delivery.tickets.summary import WaitingForTicket
 
 
 def update_summary(
-    findings: Sequence[Waiting],
+    findings: Sequence[WaitingForTicket],
     system: TicketSystem,
     ledger: DeliveryLedger,
     *,
-    current: Callable[[], Sequence[Waiting]],
+    current: Callable[[], Sequence[WaitingForTicket]],
     is_review: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> DeliveryResult:

@@ -41,7 +41,7 @@ class WaitingEnd(StrEnum):
 
 
 @record(kw_only=True)
-class Waiting:
+class WaitingForTicket:
     """A finding that waits for a ticket of its own, or waited for one.
 
     `target_arn` is its function or role. `changed_at` is when it began to wait, or ended: ISO-8601 in UTC.
@@ -83,11 +83,11 @@ class Summary:
     id: str
     revision: int
     opened_at: str
-    findings: tuple[Waiting, ...]
+    findings: tuple[WaitingForTicket, ...]
     more: bool = False
 
     @classmethod
-    def of(cls, channel: str, findings: Sequence[Waiting]) -> Self:
+    def of(cls, channel: str, findings: Sequence[WaitingForTicket]) -> Self:
         """Return the summary of a ticket system. `channel` is its name in the delivery ledger."""
         changed_at = max(one.changed_at for one in findings)
         waiting = [one for one in findings if one.end is None]
@@ -127,7 +127,7 @@ class Summary:
         return self.findings[0].target_arn.split(":")[1]
 
     @property
-    def waiting(self) -> tuple[Waiting, ...]:
+    def waiting(self) -> tuple[WaitingForTicket, ...]:
         """The findings that wait."""
         return tuple(one for one in self.findings if one.end is None)
 
@@ -210,9 +210,9 @@ def _listing(title: str, lines: Sequence[str]) -> Section:
     return Section(title, cut("\n".join(lines), _LISTING), SectionStyle.LISTING)
 
 
-def _order(one: Waiting) -> tuple[str, str, str]:
+def _order(one: WaitingForTicket) -> tuple[str, str, str]:
     return one.rule_id, one.account, one.target_arn
 
 
-def _line(one: Waiting) -> str:
+def _line(one: WaitingForTicket) -> str:
     return one_line(f"{one.rule_id} {one.account} {one.finding_id} {one.title}", _LINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from permission_guard.delivery.tickets.summary import Waiting, WaitingEnd
+from permission_guard.delivery.tickets.summary import WaitingEnd, WaitingForTicket
 from permission_guard.errors import DeliveryLimitError
 from permission_guard.model.findings import Status
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from permission_guard.model.findings import Finding
 
 
-class WaitingStore(Protocol):
+class WaitingListStore(Protocol):
     """Stores which findings wait, and counts new tickets. `channel` is a system's name in the delivery ledger."""
 
     def take(self, channel: str, finding_id: str, limit: TicketLimit, now: datetime) -> bool:
         """Count the new ticket of a finding in this period, the same one once. False if the limit is reached."""
 
-    def begin(self, channel: str, waiting: Waiting) -> None:
+    def begin(self, channel: str, waiting: WaitingForTicket) -> None:
         """Record that a finding waits, unless it does already."""
 
     def end(self, channel: str, finding_id: str, end: WaitingEnd, now: datetime) -> bool:
         """Record that a finding no longer waits. False if it did not."""
 
-    def findings(self, channel: str, now: datetime) -> Sequence[Waiting]:
+    def findings(self, channel: str, now: datetime) -> Sequence[WaitingForTicket]:
         """Return those that wait, at most one more than are shown, and those that waited a week ago or later."""
 
 
@@ -41,7 +41,7 @@ class WaitingList:
 
     def __init__(
         self,
-        store: WaitingStore,
+        store: WaitingListStore,
         channel: str,
         limit: TicketLimit,
         request_summary: Callable[[], None],
@@ -57,13 +57,13 @@ class WaitingList:
         """Count the ticket that is about to be opened. DeliveryLimitError if the limit is reached."""
         if not self._store.take(self._channel, about.id, self._limit, self._clock()):
             raise DeliveryLimitError(
-                f"tickets.limit of the configuration is reached: {self._limit.tickets} new tickets in "
+                f"tickets.limit in guard.yaml is reached: {self._limit.tickets} new tickets in "
                 f"{self._limit.hours} hours"
             )
 
     def wait(self, finding: Finding) -> None:
         """Record that a finding waits. The summary is requested each time: an earlier request may be lost."""
-        self._store.begin(self._channel, Waiting.of(finding, self._clock()))
+        self._store.begin(self._channel, WaitingForTicket.of(finding, self._clock()))
         self._request_summary()
 
     def delivered(self, finding: Finding, ticket: str | None) -> None:

@@ -12,7 +12,7 @@ import pytest
 from permission_guard.delivery.alerts.slack.message import escape, payload
 from permission_guard.delivery.finding_messages import compose
 from permission_guard.model.verdicts import Remedy, Severity
-from tests.unit.delivery.examples import EXAMPLES, HOSTILE_FINDING, HUGE_FINDING, OPENED, RESOLVED
+from tests.unit.delivery.examples import EXAMPLES, HOSTILE_FINDING, HUGE_FINDING, OPENED, RESOLVED, with_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,24 +63,7 @@ def test_every_part_is_within_slacks_limits(case: str) -> None:
 @pytest.mark.parametrize("blank", [" ", "\u3000", "\u200b\u202e", "\t\n"])
 def test_names_that_nobody_sees_leave_no_text_empty(blank: str) -> None:
     """Slack refuses the whole message if one text of it is empty."""
-    finding = replace(
-        OPENED,
-        title=blank,
-        subject=blank,
-        reason=blank,
-        impact=blank,
-        changed_by=blank,
-        changed_from=blank,
-        changed_with=blank,
-        changed_event=blank,
-        event_ids=(blank,),
-        function_arn=f"arn:aws:lambda:us-east-1:123456789012:function:{blank}",
-        functions=(blank,),
-        evidence={blank: blank},
-        remedies=(Remedy(blank, blank, changes=blank, step=blank),),
-        tags={"owner": blank},
-    )
-    message = compose(finding)
+    message = compose(with_texts(blank))
     for content in (payload(message), payload(replace(message, title="", state="", severity=None, happened=""))):
         texts = [part["text"] for part in objects(content) if part["type"] in ("text", "link", "plain_text")]
         assert all(text != "" for text in texts)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from permission_guard.delivery.formats.plain import fact_text
-from permission_guard.delivery.text import cut, listing, one_line
+from permission_guard.delivery.text import cut, listing, one_line, parsed_time
 from permission_guard.delivery.tickets.base import Mark
 from permission_guard.delivery.tickets.summary import Summary, message_of
 from permission_guard.delivery.tickets.titles import title
@@ -19,6 +19,7 @@ from permission_guard.model.findings import Finding, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import timedelta
 
     from permission_guard.delivery.message import Message
     from permission_guard.delivery.tickets.sample import TicketSample
@@ -92,6 +93,12 @@ def is_closed(document: Mapping[str, JSON]) -> bool:
     """Return whether a finding of Security Hub is archived, or a person resolved or suppressed it."""
     status = (document.get("Workflow") or {}).get("Status")
     return document.get("RecordState") == _ARCHIVED or status in _CLOSED_BY_PEOPLE
+
+
+def is_older(document: Mapping[str, JSON], age: timedelta, now: datetime) -> bool:
+    """Return whether a finding of Security Hub was not updated for longer; false if the time cannot be read."""
+    updated = parsed_time(str(document.get("UpdatedAt", "")))
+    return updated is not None and now - updated > age
 
 
 def marked(document: Mapping[str, JSON], about: Ticketed) -> Mark | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from permission_guard.model.targets import JSON
 
 _AUTHOR = "permission-guard"
+_WRITTEN_AGAIN = timedelta(days=60)
+"""Security Hub deletes an active finding 90 days after its last update, and with it what people set."""
 
 
 class SecurityHubFindings:
@@ -58,7 +60,12 @@ class SecurityHubFindings:
         for document in found:
             mark = asff.marked(document, about)
             if mark is not None:
-                return Ticket(reference=document["Id"], is_closed=asff.is_closed(document), mark=mark)
+                return Ticket(
+                    reference=document["Id"],
+                    is_closed=asff.is_closed(document),
+                    mark=mark,
+                    expires_soon=asff.is_older(document, _WRITTEN_AGAIN, self._clock()),
+                )
         return None
 
     def open(self, about: Ticketed) -> str:

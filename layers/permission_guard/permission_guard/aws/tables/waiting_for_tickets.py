@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from permission_guard.aws.tables import schema
-from permission_guard.delivery.tickets.summary import MOST_SHOWN, Waiting, WaitingEnd
+from permission_guard.delivery.tickets.summary import MOST_SHOWN, WaitingEnd, WaitingForTicket
 from permission_guard.errors import UNREADABLE, error_code
 from permission_guard.model.documents import known_fields
 from permission_guard.model.verdicts import Severity
@@ -35,8 +35,8 @@ KEEP_ENDED: Final = timedelta(days=7)
 """How long the summary shows a finding that no longer waits."""
 
 
-class WaitingTable:
-    """The WaitingStore of the deployed function."""
+class WaitingForTicketsTable:
+    """The WaitingListStore of the deployed function."""
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self._dynamodb = client
@@ -59,7 +59,7 @@ class WaitingTable:
             },
         )
 
-    def begin(self, channel: str, waiting: Waiting) -> None:
+    def begin(self, channel: str, waiting: WaitingForTicket) -> None:
         """Record that a finding waits, unless it does already."""
         self._update(
             f"waiting/{channel}",
@@ -83,7 +83,7 @@ class WaitingTable:
             },
         )
 
-    def findings(self, channel: str, now: datetime) -> list[Waiting]:
+    def findings(self, channel: str, now: datetime) -> list[WaitingForTicket]:
         """Return those that wait, at most one more than are shown, and those that waited a week ago or later."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
@@ -117,13 +117,13 @@ class WaitingTable:
         return True
 
 
-def _read(item: Any, now: datetime) -> Iterator[Waiting]:
+def _read(item: Any, now: datetime) -> Iterator[WaitingForTicket]:
     """Yield the finding of an item, none if it has expired or cannot be read: the others must be shown."""
     try:
         if "expires_at" in item and int(item["expires_at"]["N"]) <= now.timestamp():
             return
-        fields = known_fields(Waiting, json.loads(item["document"]["S"]))
-        waiting = Waiting(**fields | {"severity": Severity(fields["severity"]), "end": None})
+        fields = known_fields(WaitingForTicket, json.loads(item["document"]["S"]))
+        waiting = WaitingForTicket(**fields | {"severity": Severity(fields["severity"]), "end": None})
         if "ended" in item:
             waiting = replace(waiting, end=WaitingEnd(item["ended"]["S"]), changed_at=item["ended_at"]["S"])
         if datetime.fromisoformat(waiting.changed_at).tzinfo is None:

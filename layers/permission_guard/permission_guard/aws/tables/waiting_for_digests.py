@@ -41,7 +41,7 @@ _TRIES: Final = (0.0, 0.1, 0.2, 0.4, 0.8)
 """Seconds to wait before each try of a transaction: another one may be about the same item."""
 
 
-class WaitingTable:
+class WaitingForDigestsTable:
     """The WaitingMessages of the deployed functions."""
 
     def __init__(self, client: DynamoDBClient, table_name: str, wait: Callable[[float], None] | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from permission_guard.aws.tables.waiting import WaitingTable
+from permission_guard.aws.tables.waiting_for_digests import WaitingForDigestsTable
 from permission_guard.delivery.ledger import Claim, DeliveryOutcome, Skip
 from permission_guard.delivery.waiting import WaitingFinding, waiting_finding
 from permission_guard.errors import ConflictError
@@ -150,7 +150,7 @@ def test_an_item_that_cannot_be_read_is_known_by_its_id_and_can_be_removed(docum
 def test_a_conflict_with_another_transaction_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """For a second and a half; then the message is delivered again."""
     deliveries, waits = Deliveries(), list[float]()
-    table = WaitingTable(deliveries.dynamodb, TABLE, wait=waits.append)
+    table = WaitingForDigestsTable(deliveries.dynamodb, TABLE, wait=waits.append)
     write, failures = deliveries.dynamodb.transact_write_items, [2]
     error = deliveries.dynamodb.exceptions.TransactionCanceledException(
         {

@@ -8,28 +8,26 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto import mock_aws
 
-from permission_guard.aws.tables.waiting_findings import KEEP_ENDED, WaitingTable
+from permission_guard.aws.tables.waiting_for_tickets import KEEP_ENDED, WaitingForTicketsTable
 from permission_guard.config.document import TicketLimit
 from permission_guard.delivery.tickets import summary
-from permission_guard.delivery.tickets.summary import Waiting, WaitingEnd
+from permission_guard.delivery.tickets.summary import WaitingEnd, WaitingForTicket
 from permission_guard.model.verdicts import Severity
+from tests.stack_tables import DELIVERIES_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TABLE = "deliveries"
+TABLE = DELIVERIES_TABLE["TableName"]
 CHANNEL = "ticket:opsitem"
 NOW = datetime(2026, 11, 20, 23, 15, 30, 250_000, tzinfo=UTC)
 LIMIT = TicketLimit(tickets=2, hours=24)
 
 
-def waiting(number: int) -> Waiting:
+def waiting(number: int) -> WaitingForTicket:
     """Return a finding that waits."""
-    return Waiting(
+    return WaitingForTicket(
         finding_id=f"{number:032x}",
         rule_id="PG201",
         severity=Severity.HIGH,
@@ -42,34 +40,20 @@ def waiting(number: int) -> Waiting:
 
 
 @pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDBClient]:
-    """Return a client of moto's DynamoDB with the table."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "finding_id", "AttributeType": "S"},
-                {"AttributeName": "channel", "AttributeType": "S"},
-            ],
-            KeySchema=[
-                {"AttributeName": "finding_id", "KeyType": "HASH"},
-                {"AttributeName": "channel", "KeyType": "RANGE"},
-            ],
-        )
-        yield client
+def dynamodb(moto_account: None) -> DynamoDBClient:
+    """Return a client of an account with the table."""
+    client = boto3.client("dynamodb")
+    client.create_table(**DELIVERIES_TABLE)
+    return client
 
 
 @pytest.fixture
-def table(dynamodb: DynamoDBClient) -> WaitingTable:
+def table(dynamodb: DynamoDBClient) -> WaitingForTicketsTable:
     """Return the store under test."""
-    return WaitingTable(dynamodb, TABLE)
+    return WaitingForTicketsTable(dynamodb, TABLE)
 
 
-def test_a_limit_counts_each_finding_once_in_a_period(table: WaitingTable) -> None:
+def test_a_limit_counts_each_finding_once_in_a_period(table: WaitingForTicketsTable) -> None:
     """A retry takes no room. Each system and each day has its own count."""
     taken = [table.take(CHANNEL, one, LIMIT, NOW) for one in ("a", "a", "b", "c", "a", "b")]
     assert taken == [True, True, True, False, True, True]
@@ -78,7 +62,7 @@ def test_a_limit_counts_each_finding_once_in_a_period(table: WaitingTable) -> No
     assert table.take(CHANNEL, "c", LIMIT, NOW + timedelta(minutes=45))
 
 
-def test_another_limit_has_another_count(table: WaitingTable) -> None:
+def test_another_limit_has_another_count(table: WaitingForTicketsTable) -> None:
     """A new configuration takes effect at once."""
     for one in ("a", "b"):
         table.take(CHANNEL, one, LIMIT, NOW)
@@ -86,7 +70,7 @@ def test_another_limit_has_another_count(table: WaitingTable) -> None:
     assert table.take(CHANNEL, "d", replace(LIMIT, hours=1), NOW)
 
 
-def test_a_count_expires(table: WaitingTable, dynamodb: DynamoDBClient) -> None:
+def test_a_count_expires(table: WaitingForTicketsTable, dynamodb: DynamoDBClient) -> None:
     """A day after its period."""
     table.take(CHANNEL, "a", LIMIT, NOW)
     (item,) = dynamodb.scan(TableName=TABLE)["Items"]
@@ -94,7 +78,7 @@ def test_a_count_expires(table: WaitingTable, dynamodb: DynamoDBClient) -> None:
     assert item["channel"] == {"S": "24h/2026-11-20T00:00+00:00"}
 
 
-def test_a_finding_waits_until_it_ends(table: WaitingTable) -> None:
+def test_a_finding_waits_until_it_ends(table: WaitingForTicketsTable) -> None:
     """What it was and since when stays; it ends once."""
     assert not table.end(CHANNEL, waiting(1).finding_id, WaitingEnd.TICKET, NOW)
     table.begin(CHANNEL, waiting(1))
@@ -107,7 +91,7 @@ def test_a_finding_waits_until_it_ends(table: WaitingTable) -> None:
     assert table.findings(CHANNEL, NOW) == [ended]
 
 
-def test_a_finding_can_wait_again(table: WaitingTable, dynamodb: DynamoDBClient) -> None:
+def test_a_finding_can_wait_again(table: WaitingForTicketsTable, dynamodb: DynamoDBClient) -> None:
     """It does not expire then."""
     table.begin(CHANNEL, waiting(1))
     table.end(CHANNEL, waiting(1).finding_id, WaitingEnd.RESOLVED, NOW)
@@ -117,7 +101,7 @@ def test_a_finding_can_wait_again(table: WaitingTable, dynamodb: DynamoDBClient)
     assert "expires_at" not in dynamodb.scan(TableName=TABLE)["Items"][0]
 
 
-def test_what_ended_is_shown_for_a_week(table: WaitingTable) -> None:
+def test_what_ended_is_shown_for_a_week(table: WaitingForTicketsTable) -> None:
     """DynamoDB deletes expired items days later."""
     table.begin(CHANNEL, waiting(1))
     table.end(CHANNEL, waiting(1).finding_id, WaitingEnd.RESOLVED, NOW)
@@ -128,7 +112,9 @@ def test_what_ended_is_shown_for_a_week(table: WaitingTable) -> None:
 @pytest.mark.parametrize(
     "document", ["{", "[]", "{}", '{"finding_id": 1}', '{"severity": "worst"}', "[" * 100_000, None, "no time"]
 )
-def test_a_damaged_item_keeps_the_others(table: WaitingTable, dynamodb: DynamoDBClient, document: str | None) -> None:
+def test_a_damaged_item_keeps_the_others(
+    table: WaitingForTicketsTable, dynamodb: DynamoDBClient, document: str | None
+) -> None:
     """The summary shows what can be read."""
     table.begin(CHANNEL, waiting(1))
     if document == "no time":
@@ -140,9 +126,9 @@ def test_a_damaged_item_keeps_the_others(table: WaitingTable, dynamodb: DynamoDB
     assert table.findings(CHANNEL, NOW) == [waiting(1)]
 
 
-def test_the_list_is_bounded(table: WaitingTable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_is_bounded(table: WaitingForTicketsTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more than is shown, so that the summary can say so."""
-    monkeypatch.setattr("permission_guard.aws.tables.waiting_findings.MOST_SHOWN", 3)
+    monkeypatch.setattr("permission_guard.aws.tables.waiting_for_tickets.MOST_SHOWN", 3)
     for number in range(6):
         table.begin(CHANNEL, waiting(number))
     assert len(table.findings(CHANNEL, NOW)) == 4
