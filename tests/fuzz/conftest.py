@@ -38,6 +38,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Fuzz], Any]]:
         for name, value in ENVIRONMENT.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(clients, "_client", fuzz.aws.client)
+        monkeypatch.setattr(clients, "_prompt_client", fuzz.aws.client)
         monkeypatch.setattr(clients, "_patient_client", lambda service, _seconds: fuzz.aws.client(service))
         for module in (alert_samples, findings, ticket_samples):
             monkeypatch.setattr(module, "thread_pool", InlinePool)  # so that a seed has the same run each time
