@@ -17,6 +17,8 @@ from permission_guard.explain import explanation
 from permission_guard.fixes import fix_for
 from permission_guard.model.findings import Finding
 from permission_guard.offline import managed_policies, sample_findings, service_actions
+from permission_guard.reports.scan_results import VERSION as SCAN_VERSION
+from permission_guard.reports.scan_results import ScanDocument
 from permission_guard.rules import RULES
 from tools import (
     config_schema,
@@ -31,6 +33,7 @@ SCHEMA = ROOT / "docs" / "schemas" / "finding.v1.json"
 ALERT_SCHEMA = ROOT / "docs" / "schemas" / f"alert.v{VERSION}.json"
 EXPLANATION_SCHEMA = ROOT / "docs" / "schemas" / f"explanation.v{explanation.VERSION}.json"
 ANSWER_SCHEMA = ROOT / "docs" / "schemas" / f"principal-answer.v{explanation.VERSION}.json"
+SCAN_SCHEMA = ROOT / "docs" / "schemas" / f"scan.v{SCAN_VERSION}.json"
 CONFIG_SCHEMA = ROOT / "docs" / "schemas" / "guard.v1.json"
 RULE_PAGES = ROOT / "docs" / "rules"
 LICENSES = ROOT / "docs" / "licenses.md"
@@ -66,6 +69,9 @@ def answer_schema() -> str:
     """Return the JSON Schema of what `permission-guard explain --principal` prints."""
     generated = TypeAdapter(explanation.PrincipalAnswer).json_schema()
     return _versioned("Answer about a principal", generated, ANSWER_SCHEMA, explanation.VERSION)
+def scan_schema() -> str:
+    """Return the JSON Schema of the JSON output of a scan."""
+    return _versioned("Scan", TypeAdapter(ScanDocument).json_schema(), SCAN_SCHEMA, SCAN_VERSION)
 
 
 def _versioned(name: str, generated: dict[str, Any], path: Path, version: int) -> str:
@@ -104,6 +110,7 @@ def generated() -> dict[Path, str]:
     files[ALERT_SCHEMA] = alert_schema()
     files[EXPLANATION_SCHEMA] = explanation_schema()
     files[ANSWER_SCHEMA] = answer_schema()
+    files[SCAN_SCHEMA] = scan_schema()
     files[CONFIG_SCHEMA] = config_schema.schema()
     files[LICENSES] = licenses.page()
     files[NAMES] = name_table()

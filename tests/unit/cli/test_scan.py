@@ -97,12 +97,14 @@ def test_findings_are_grouped_by_function_the_worst_first(monkeypatch: pytest.Mo
 def test_lines_are_no_longer_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for words that do not fit, such as an ARN, which must be copied whole."""
     name = "a-function-with-a-name-of-sixty-four-characters-which-is-the-most"
-    function = FakeFunction(name[:64], [PUBLIC, BUCKETS])
+    functions = [FakeFunction(name[:64], [PUBLIC, BUCKETS]), FakeFunction(name[1:65], unread=True)]
     monkeypatch.setattr("permission_guard.reports.findings._WIDE", 80)
-    done = FakeAccounts.with_functions(function, DENIED).scan(monkeypatch)
-    long = [line for line in done.stdout.splitlines() if len(line) > 80]
-    assert long
+    lines = FakeAccounts.with_functions(*functions).scan(monkeypatch).stdout.splitlines()
+    long = [line for line in lines if len(line) > 80]
     assert all(len(max(line.split(), key=len)) > 80 - 19 for line in long)
+    for function in functions:
+        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.name}"
+        assert any(arn in line for line in lines)
 
 
 def test_details_have_the_reason_and_the_remedy_to_paste(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,14 +146,18 @@ def test_the_json_has_the_documents_of_findings(monkeypatch: pytest.MonkeyPatch)
     assert (document["counts"]["findings"], document["counts"]["unknowns"]) == (1, 2)
 
 
-def test_no_cell_of_the_csv_is_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sids are chosen by whoever may change a policy."""
-    statements = [{**PUBLIC, "Sid": f"{sign}cmd|' /C calc'!A0"} for sign in "=+-@"]
-    accounts = FakeAccounts.with_functions(FakeFunction("orders", statements), DENIED)
-    text = accounts.scan(monkeypatch, "--format", "csv").stdout
+def test_no_cell_of_the_csv_is_a_formula(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever writes a text that a spreadsheet would calculate. Each kind of row is there."""
+    path = tmp_path / "guard.yaml"
+    entry = (
+        "  - {id: web, rules: [PG101], functions: [orders], reason: '=cmd|A0', owner: '@web', expires: 2027-11-01}\n"
+    )
+    path.write_text(f"version: 1\nexceptions:\n{entry}")
+    accounts = FakeAccounts.with_functions(ORDERS, DENIED)
+    text = accounts.scan(monkeypatch, "--format", "csv", "--config", str(path)).stdout
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert [row["outcome"] for row in rows] == ["open"] * 4 + ["unknown"] * 2
-    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row.values())
+    assert [row["outcome"] for row in rows] == ["suppressed", "open", "unknown", "unknown"]
+    assert (rows[0]["suppression_reason"], rows[0]["suppressed_by"]) == ("'=cmd|A0", "'@web")
 
 
 def test_formats_and_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ class RegionScan:
         functions = FunctionList(parts.client)
         return BulkEvaluation(
             (ReadFunction(listed, parts) for listed in functions),
-            (parts.tags, parts.mappings, parts.roles, parts.inventories),
+            (parts.tags, parts.mappings, parts.roles, parts.sources, parts.inventories),
             configured((rule for direction in Direction for rule in selection.rules(direction)), options.config),
             options,
             stop=self._stop,

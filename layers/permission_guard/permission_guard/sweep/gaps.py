@@ -77,7 +77,7 @@ class SharedUnknowns:
 
     def without(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """Return the verdicts of one function that are not about what all functions share."""
-        shared = tuple(self._shared())
+        shared = sorted(self._shared(), key=lambda one: -len(one.subject))  # the one that says most first
         kept: list[Verdict] = []
         concerned: set[SharedUnread] = set()
         for verdict in verdicts:
