@@ -49,6 +49,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scanners", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="numbers of functions")
     parser.add_argument("--no-others", dest="others", action="store_false", help="only Permission Guard")
+    parser.add_argument("--no-limits", dest="limits", action="store_false", help="no runs at AWS's limits")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="only the page")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where to write")
     parser.add_argument("--page", action="store_true", help="measure nothing")
@@ -62,7 +63,7 @@ def _measured(options: argparse.Namespace) -> Results:
         if options.others:
             for tool in ("prowler", "custodian", "checkov"):
                 programs(tool)
-        for run in run_all(options.sizes, folder, others=options.others):
+        for run in run_all(options.sizes, folder, others=options.others, limits=options.limits):
             _print(run)
             runs.append(run)
         templates = tuple(run_templates(folder, others=options.others))
@@ -75,7 +76,7 @@ def _print(run: Run) -> None:
     found, used = run.verdicts, run.measurement
     print(
         f"{run.size:>5}  {'at limits' if run.limits else 'no limits'}  {run.tool:<44}{used.seconds:>8.1f} s"
-        f"{run.lambda_calls:>8} calls {run.refusals:>5} refused  {found.right} right, {found.missed} missed, "
+        f"{run.lambda_calls:>8} calls {run.refusals:>5} throttled  {found.right} right, {found.missed} missed, "
         f"{found.false} false",
         flush=True,
     )

@@ -31,7 +31,7 @@ _SCAN: Final = (
     "peak memory",
     "calls to Lambda",
     "a function",
-    "refused",
+    "throttled",
     "other calls",
 )
 _MIB: Final = 2**20
@@ -87,8 +87,8 @@ def _scans(results: Results) -> Iterator[str]:
         yield f"### {title}\n"
         yield from _table(_SCAN, map(_scan_row, runs), numbers=(0, *range(2, len(_SCAN))))
         yield ""
-    yield """A refused call is answered with 429 `TooManyRequestsException`, and counts as a call. The other calls go to
-other services. CPU is that of the tool alone.
+    yield """A throttled call is answered with 429 `TooManyRequestsException`, and counts as a call. The other calls go
+to other services. CPU is that of the tool alone.
 """
     yield _picture("benchmark-rate")
     yield _picture("benchmark-growth")

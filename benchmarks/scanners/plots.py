@@ -95,11 +95,11 @@ def draw_rate(runs: list[Any]) -> Any:
         top = [a + b for a, b in zip(admitted, refused, strict=True)]
         panel.fill_between(seconds, admitted, top, step="post", color="#cf222e", alpha=0.8, linewidth=0)
         panel.axhline(LIMIT, color=INK, linewidth=0.8, linestyle="--")
-        panel.set_title(f"{run['tool']}: {sum(refused):,} refused")
+        panel.set_title(f"{run['tool']}: {sum(refused):,} throttled")
         panel.set_xlim(0, longest)
         panel.set_ylim(0, 62)
         panel.set_yticks([0, 15, 30, 60])
-    figure.supylabel("calls to Lambda a second; refused calls in red, on top", fontsize=10, color=INK)
+    figure.supylabel("calls to Lambda a second; throttled calls in red, on top", fontsize=10, color=INK)
     figure.supxlabel("seconds", fontsize=10, color=INK)
     return figure
 

@@ -14,10 +14,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from benchmarks.scanners.account.builder import build
+from benchmarks.scanners.results import Results
 from benchmarks.scanners.server_process import Server, running_server
+from benchmarks.scanners.tools import ALL_RULES, FULL, INVOKE_RULES
+from tests.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SIZE = 50
 
@@ -99,3 +103,20 @@ def test_a_run_without_limits_refuses_nothing(server: Server) -> None:
     counts = server.counts()
     assert counts["calls"] == {"lambda:ListFunctions": 40}
     assert counts["refused"] == {}
+
+
+def test_a_dry_run_measures_the_scan_and_writes_the_page(tmp_path: Path) -> None:
+    """Without the other tools: they need a registry. Every label is found, and nothing else."""
+    command = [sys.executable, "-m", "benchmarks.scanners", "--sizes", str(SIZE), "--no-others", "--no-pictures"]
+    done = subprocess.run(
+        [*command, "--no-limits", "--docs", str(tmp_path)], capture_output=True, text=True, check=False, cwd=REPOSITORY
+    )
+    assert not done.returncode, done.stderr
+    results = Results.read(tmp_path / "benchmarks.json")
+    assert [run.tool for run in results.runs] == [ALL_RULES.name, INVOKE_RULES.name, FULL.name]
+    for run in results.runs:
+        assert (run.verdicts.missed, run.verdicts.false) == (0, 0), run.tool
+        assert run.verdicts.right
+        assert not run.failed
+    assert len(results.templates) == 1
+    assert "## Verdicts" in (tmp_path / "benchmarks.md").read_text()

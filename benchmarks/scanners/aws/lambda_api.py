@@ -40,7 +40,7 @@ class LambdaApi:
             "GetFunctionUrlConfig": _url,
             "ListAliases": lambda found, _call, request: _page(request, "Aliases", found.aliases),
             "ListVersionsByFunction": lambda found, _call, request: _page(
-                request, "Versions", [found.configuration, *found.versions]
+                request, "Versions", [_latest(found), *found.versions]
             ),
             "ListFunctionEventInvokeConfigs": lambda found, _call, request: _page(
                 request, "FunctionEventInvokeConfigs", found.invoke_configs
@@ -67,7 +67,7 @@ class LambdaApi:
             found = (
                 configuration
                 for function in self._account.functions.values()
-                for configuration in (function.configuration, *function.versions)
+                for configuration in (_latest(function), *function.versions)
             )
         return _page(request, "Functions", list(found))
 
@@ -118,6 +118,11 @@ def _version(function: Function, call: Call, request: Request) -> Item | None:
     if qualifier in (None, "$LATEST"):
         return function.configuration
     return next((version for version in function.versions if version["Version"] == qualifier), None)
+
+
+def _latest(function: Function) -> Item:
+    """Return the configuration of a function as it is in a list of versions: its ARN ends in `$LATEST`."""
+    return function.configuration | {"FunctionArn": f"{function.arn}:$LATEST"}
 
 
 def _url(function: Function, _call: Call, request: Request) -> Reply:

@@ -63,6 +63,15 @@ def test_functions_are_listed_fifty_a_page_whatever_the_caller_asks_for() -> Non
     assert len({name for names in found for name in names}) == 120
 
 
+def test_a_list_with_versions_has_the_function_as_latest() -> None:
+    """With FunctionVersion=ALL the ARN of the function itself ends in $LATEST."""
+    account = build(50)
+    request = lambda_request("/?FunctionVersion=ALL")
+    found = json.loads(LambdaApi(account).answer(call_of(request), request).body)["Functions"]
+    assert {function["FunctionArn"].rpartition(":")[2] for function in found} >= {"$LATEST", "1"}
+    assert all(function["FunctionArn"].endswith(f":{function['Version']}") for function in found)
+
+
 def test_a_function_without_statements_has_no_policy() -> None:
     """GetPolicy answers ResourceNotFoundException for it."""
     account = build(50)
